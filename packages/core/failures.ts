@@ -1,0 +1,65 @@
+import { Refusal } from '@twofold/operation/refusal.ts'
+
+export type Store = 'vector' | 'graph' | 'cache' | 'queue' | 'model'
+
+/** A store could not do its part. Says which store, at which step, and whether a retry can help. */
+export abstract class PersistenceError extends Error {
+  abstract readonly store: Store
+  readonly step: string
+  readonly retryable: boolean
+
+  constructor(step: string, options: { retryable: boolean; cause?: unknown }) {
+    super(`${step} failed`, { cause: options.cause })
+    this.step = step
+    this.retryable = options.retryable
+  }
+}
+
+export class VectorStoreError extends PersistenceError {
+  override readonly name = 'VectorStoreError'
+  readonly store = 'vector'
+}
+
+export class GraphStoreError extends PersistenceError {
+  override readonly name = 'GraphStoreError'
+  readonly store = 'graph'
+}
+
+export class SyncError extends PersistenceError {
+  override readonly name = 'SyncError'
+  readonly store = 'graph'
+}
+
+/** An embedding or language model failed, timed out or answered what cannot be used. Never fails a write. */
+export class ModelError extends PersistenceError {
+  override readonly name = 'ModelError'
+  readonly store = 'model'
+}
+
+/** Not a failure: the idempotency key was used by an identical request that succeeded; these are its results. */
+export class Replay extends Error {
+  override readonly name = 'Replay'
+  readonly targets: readonly ReplayTarget[]
+
+  constructor(targets: readonly ReplayTarget[]) {
+    super('replay')
+    this.targets = targets
+  }
+}
+
+/** What an idempotency row remembers of one result: which thing at which version, or the code it was refused with. */
+export interface ReplayTarget {
+  id: string | null
+  version: number | null
+  code: string | null
+}
+
+/** What the world is told of a failure: a refusal as it is, a store that is down as `unavailable`, all else `null` (internal). */
+export function asRefusal(error: unknown): Refusal | null {
+  if (error instanceof Refusal) return error
+  if (error instanceof PersistenceError && error.retryable) {
+    const store = { vector: 'The database', graph: 'The graph', cache: 'The cache', queue: 'The queue', model: 'The model' }[error.store]
+    return new Refusal('unavailable', `${store} cannot be reached at the moment; nothing was changed by this request.`, { retryAfterMs: 1000 }, { cause: error })
+  }
+  return null
+}

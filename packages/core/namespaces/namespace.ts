@@ -1,0 +1,28 @@
+import { z } from 'zod'
+import type { Range } from '../ports.ts'
+
+export const ROOTS = ['temp', 'session', 'user', 'app', 'project'] as const
+
+/** One segment: no `:`, `/` or control character, no lone surrogate; 1 to 255 characters. */
+const SEGMENT = '[^:/\\p{Cc}\\p{Cs}]{1,255}'
+const NAMESPACE = new RegExp(`^(?:${ROOTS.join('|')})(?::${SEGMENT})+$`, 'u')
+const PREFIX = new RegExp(`^(?:${ROOTS.join('|')})(?::${SEGMENT})*$`, 'u')
+const NAME = new RegExp(`^${SEGMENT}$`, 'u')
+
+const says = `a path of 2 or more ':'-separated segments that begins with ${ROOTS.join(', ')}, such as user:alice:preferences`
+
+/** A namespace that can own memories. */
+export const Namespace = z.string().max(1000).regex(NAMESPACE, `must be ${says}`).meta({ id: 'Namespace', description: says })
+/** A namespace or a root alone; matches whole segments. */
+export const NamespacePrefix = z.string().max(1000).regex(PREFIX, `must be one of the roots ${ROOTS.join(', ')} or ${says}`)
+/** A caller's own name that becomes a segment (a user id, a session id). */
+export const Name = z.string().regex(NAME, 'must be 1 to 255 characters without ":", "/" or control characters')
+
+/** Whom or what a memory is about: the first two segments of its namespace. */
+export const subjectOf = (namespace: string): string => namespace.split(':', 2).join(':')
+
+/** Everything in exactly this namespace. U+0001 is the lowest character a string can have, and none may hold it. */
+export const exactly = (namespace: string): Range[] => [{ low: namespace, high: `${namespace}\u0001` }]
+
+/** Everything in or below this prefix, by whole segments: `user:al` does not cover `user:alice`. `;` follows `:` in C collation. */
+export const below = (prefix: string): Range[] => [...exactly(prefix), { low: `${prefix}:`, high: `${prefix};` }]

@@ -1,0 +1,143 @@
+import type { Caller } from '@twofold/operation/caller.ts'
+import type { GraphPort } from './graph/port.ts'
+import type { Statement } from './sql.ts'
+
+/** Half-open range of namespaces in C collation: `low <= namespace < high`. */
+export interface Range {
+  low: string
+  high: string
+}
+
+export type Rows<S extends readonly Statement<any>[]> = {
+  [K in keyof S]: S[K] extends Statement<infer Row> ? Row[] : never
+}
+
+/** What `authorize` found out about the key, in the transaction that also ran the statements. */
+export interface Authorized {
+  /** The tenant's id as the world sees it (a UUID); rows carry its number, which only the database knows. */
+  tenant: string
+  keyId: string
+  scopes: string[]
+  grants: string[]
+}
+
+/**
+ * Postgres. Every method is one HTTP round trip and one transaction under the unprivileged role; a guard that raises
+ * takes the whole list with it and arrives here as a `Refusal` or a `Replay`. Deadlocks and serialisation failures
+ * are retried inside. A store that cannot be reached throws a retryable `VectorStoreError`.
+ */
+export interface Database {
+  /**
+   * As a caller: `authorize(key hash, scope, ranges)` first, then the statements.
+   * `ranges` are the namespaces the request names (each must lie inside one grant, else `forbidden`); null for
+   * requests by id, or over everything the key may see. `write` marks lists that must not be sent twice when the
+   * connection breaks after sending; reads are retried.
+   */
+  asCaller<const S extends readonly Statement<any>[]>(
+    caller: Caller,
+    ranges: readonly Range[] | null,
+    statements: S,
+    options?: { write?: boolean },
+  ): Promise<{ authorized: Authorized; rows: Rows<S> }>
+  /** As background work of one tenant (`act_for`). Lists must be idempotent: they are retried. */
+  asTenant<const S extends readonly Statement<any>[]>(tenant: string, statements: S): Promise<Rows<S>>
+  /** What spans tenants: calls of definer functions only; no tenant is set, so row-level security shows nothing. */
+  across<const S extends readonly Statement<any>[]>(statements: S): Promise<Rows<S>>
+}
+
+/** Redis, used as a cache: every failure is swallowed by the port, counted and logged; a miss is `null`. */
+export interface Cache {
+  /** Vectors by model and text hash. Order as asked; null where unknown. */
+  embeddings(model: string, texts: readonly string[]): Promise<(Float32Array | null)[]>
+  storeEmbeddings(model: string, entries: readonly { text: string; vector: Float32Array }[]): Promise<void>
+  /** The random generation values of a tenant's subjects (and of the tenant itself for ''), made when absent; null when Redis cannot say. */
+  generations(tenant: string, subjects: readonly string[]): Promise<string[] | null>
+  /** Moves the generations of these subjects and of the tenant. Tells whether Redis took it. */
+  invalidate(tenant: string, subjects: readonly string[]): Promise<'written' | 'failed' | 'disabled'>
+  health(): Promise<StoreHealth>
+}
+
+export interface StoreHealth {
+  available: boolean
+  healthy: boolean
+  lastCheck: string
+  breaker: 'closed' | 'open' | 'half-open'
+  /** True when the configuration switches the store off. */
+  disabled?: boolean
+}
+
+export interface Embedder {
+  /** `embedded:minilm-l6-v2-fp16` or `provider:model`; what stored vectors are tagged with. */
+  readonly model: string
+  readonly dimensions: number
+  /** Longest text in one call, texts per call: callers need not care, the port splits. Order as given. Throws `ModelError` when it cannot before `signal` aborts. `interactive` goes before background work. */
+  embed(texts: readonly string[], options: { signal: AbortSignal; priority: 'interactive' | 'background' }): Promise<Float32Array[]>
+}
+
+export interface ExtractedEntity {
+  type: string
+  value: string
+  confidence: number
+  source: string
+}
+
+export interface ExtractedRelation {
+  from: { type: string; value: string }
+  type: string
+  to: { type: string; value: string }
+  confidence: number
+}
+
+export interface Extractor {
+  readonly model: string
+  /** `known` are participants and entities already known in the subject: a gazetteer. Throws `ModelError`. */
+  extract(
+    texts: readonly { text: string; known: readonly string[] }[],
+    options: { signal: AbortSignal },
+  ): Promise<{ entities: ExtractedEntity[]; relations: ExtractedRelation[] }[]>
+}
+
+/** Tells the graph writer that rows are owed. A nudge that is lost costs time, never truth: the relay sweeps. */
+export interface GraphQueue {
+  /** Never throws. */
+  nudge(tenant: string, ids: readonly string[]): Promise<void>
+}
+
+export interface Log {
+  info(event: string, fields?: Record<string, unknown>): void
+  warn(event: string, fields?: Record<string, unknown>): void
+  error(event: string, fields?: Record<string, unknown>): void
+}
+
+/** Limits and defaults that are configuration; read from the environment by `functions/env.ts`, nowhere else. */
+export interface Settings {
+  graphEnabled: boolean
+  rollbackOnPartialFailure: boolean
+  defaultMaxStalenessMs: number
+  /** How long embedding and extraction of one write may take before they are owed. */
+  modelDeadlineMs: number
+  /** The same for a whole batch. */
+  batchModelDeadlineMs: number
+  /** How long `waitFor: "graph"` waits before the write is owed (or rolled back). */
+  graphDeadlineMs: number
+  /** How long a leased ledger row belongs to its writer. */
+  leaseMs: number
+}
+
+/** Everything an operation stands on. Built once per process in `functions/deps.ts`; tests build their own. */
+export interface Deps {
+  db: Database
+  graph: GraphPort
+  cache: Cache
+  embedder: Embedder
+  extractor: Extractor
+  queue: GraphQueue
+  log: Log
+  settings: Settings
+  /** The time; injected, so that tests can turn it. */
+  now(): Date
+  /** A new UUIDv7. */
+  id(): string
+  /** Key hashes (hex) that the database verified in the last minute. Only a hint for whether a model may be called; never authorizes. */
+  verifiedKeys: { has(keyHash: Buffer): boolean; add(keyHash: Buffer): void }
+}

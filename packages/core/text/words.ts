@@ -1,0 +1,115 @@
+/** Stored beside every row's terms: a tokenizer that makes other terms gets the next number, and old rows are refilled. */
+export const tokenizer = 1
+
+export interface Term {
+  /** Signed 32-bit hash of the word, so that SQL only ever sees integers. */
+  term: number
+  count: number
+}
+
+/** Scripts written without spaces, and Korean with its attached particles: found by single and paired characters. */
+const DENSE = String.raw`\p{scx=Han}\p{scx=Hiragana}\p{scx=Katakana}\p{scx=Bopomofo}\p{scx=Hangul}\p{scx=Thai}\p{scx=Lao}\p{scx=Khmer}\p{scx=Myanmar}`
+const LETTER = String.raw`[[\p{L}\p{N}\p{M}]--[[\p{L}\p{M}]&&[${DENSE}]]]`
+const PICTURE = String.raw`\p{Extended_Pictographic}[\p{Emoji_Modifier}\u{FE0F}]*`
+const TOKEN = new RegExp(
+  [
+    String.raw`(?<dense>[[\p{L}\p{M}]&&[${DENSE}]]+)`,
+    // An identifier: words joined by single marks. `C++` and `C#` keep their tail; `10#` is a number.
+    String.raw`(?<word>${LETTER}+(?:[.@_'\-]${LETTER}+)*(?:(?<=\p{L})(?:\+\+|#)(?!${LETTER}))?)`,
+    String.raw`(?<picture>[\u{1F1E6}-\u{1F1FF}]{2}|${PICTURE}(?:\u{200D}${PICTURE})*|\p{So})`,
+  ].join('|'),
+  'gv',
+)
+const CHARACTER = /\P{M}\p{M}*|\p{M}+/gv
+const PARTS = /[.@_'\-]|(?<=\p{Ll})(?=\p{Lu})/v
+/** Accents that people leave out when they type: José is found by `jose`. Vowel signs of Indic scripts are not among them. */
+const ACCENTS = /[\p{sc=Inherited}\u{591}-\u{5C7}]/gv
+/** Soft hyphens, joiners and marks of direction between letters say how a word looks, not which word it is. */
+const INVISIBLE = /[\u{AD}\u{200B}\u{200C}\u{200E}\u{200F}\u{202A}-\u{202E}\u{2060}-\u{2069}\u{FEFF}]|(?<=\p{L}\p{M}*)\u{200D}/gv
+/** Unicode's own limit for a safe stream; sorting a run of 100,000 accents takes the normaliser two seconds. */
+const ACCENT_RUN = /(\p{M}{30})\p{M}+/gu
+const CLITIC = /'(?:s|ll|re|ve|d|m)(?![\p{L}\p{N}])/giu
+
+/** Function words that every English text has: they rank nothing and cost the longest posting lists. */
+const STOP = new Set(
+  `a an and are as at be been but by can could did do does for from had has have he her him his how i if in is it its
+  me my of on or our she so that the their them then there they this to was we were what when where which who why will with would you your`
+    .split(/\s+/)
+    .map((word) => hash(word)),
+)
+
+/**
+ * The terms of a text with their counts, sorted and unique. The same function serves writes and queries, so whatever is
+ * stored can be found by its own words: lower-cased words of any script, the parts of an identifier beside the whole
+ * (`user_id`, `ada@example.com`, `v1.2.3`, `getUser`), words without their accents beside those with them, characters
+ * and pairs of them where a script has no spaces, emoji as words of their own. Text of any length, linear time.
+ */
+export function terms(text: string): Term[] {
+  const counts = new Map<number, number>()
+  for (const word of words(text)) {
+    const term = hash(word)
+    counts.set(term, (counts.get(term) ?? 0) + 1)
+  }
+  return [...counts].map(([term, count]) => ({ term, count })).sort((a, b) => a.term - b.term)
+}
+
+/** How long a text is, in terms: what BM25 divides by. */
+export const lengthOf = (found: readonly Term[]): number => found.reduce((sum, { count }) => sum + count, 0)
+
+/** The terms to search for, sorted and unique: those of the query without the commonest English words, unless there are no others. */
+export function queryTerms(query: string): number[] {
+  const all = terms(query).map(({ term }) => term)
+  const rare = all.filter((term) => !STOP.has(term))
+  return rare.length > 0 ? rare : all
+}
+
+function* words(text: string): Generator<string> {
+  const plain = text.replace(ACCENT_RUN, '$1').normalize('NFKC').replace(/[’ʼ]/g, "'").replace(INVISIBLE, '').replace(CLITIC, '')
+  for (const { groups, 0: token } of plain.matchAll(TOKEN)) {
+    if (groups?.dense) yield* pairs(token)
+    else if (groups?.word) yield* identifier(token)
+    else yield* picture(token)
+  }
+}
+
+function* pairs(run: string): Generator<string> {
+  let before = ''
+  for (const [character] of run.matchAll(CHARACTER)) {
+    yield character
+    if (before) yield before + character
+    before = character
+  }
+}
+
+function* identifier(token: string): Generator<string> {
+  const parts = token.split(PARTS)
+  // `e-mail`, `email` and `eMail` are one word; the dots of `v1.2.3` count.
+  const whole = parts.length > 1 ? token.replace(/[_'\-]/g, '') : token
+  yield* spellings(whole)
+  if (parts.length > 1) for (const part of parts) yield* spellings(part)
+  if (/[+#]$/.test(whole)) yield* spellings(whole.replace(/[+#]+$/, ''))
+}
+
+function* spellings(word: string): Generator<string> {
+  // Upper case first: it is what makes ß and ss, ς and σ the same.
+  const lower = word.toUpperCase().toLowerCase().normalize('NFC')
+  yield lower
+  const bare = lower.normalize('NFD').replace(ACCENTS, '').normalize('NFC')
+  if (bare && bare !== lower) yield bare
+}
+
+function* picture(token: string): Generator<string> {
+  const whole = token.replaceAll('\u{FE0F}', '')
+  yield whole
+  const parts = whole.match(/\p{Extended_Pictographic}/gu) ?? []
+  if (parts.length > 1 || parts[0]?.length !== whole.length) yield* parts
+}
+
+/** FNV-1a over UTF-16 units, finished as murmur3 does, because FNV alone leaves short words close together. */
+function hash(word: string): number {
+  let h = 0x811c9dc5
+  for (let i = 0; i < word.length; i++) h = Math.imul(h ^ word.charCodeAt(i), 0x01000193)
+  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b)
+  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35)
+  return h ^ (h >>> 16)
+}
