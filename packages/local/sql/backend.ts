@@ -1,0 +1,62 @@
+import type { Pool, PoolClient } from 'pg'
+import { Batch, type Prepared, type SqlResult, type SqlStatement } from './batch.ts'
+
+export interface TransactionMode {
+  isolation?: 'READ UNCOMMITTED' | 'READ COMMITTED' | 'REPEATABLE READ' | 'SERIALIZABLE'
+  readOnly?: boolean
+  deferrable?: boolean
+}
+
+/** Where `/sql` sends its statements: PGlite or any Postgres, told apart only by the socket behind the pool. */
+export interface SqlBackend {
+  /** Runs one statement by itself. Rejects with Postgres's own error. */
+  single(statement: SqlStatement): Promise<SqlResult>
+  /** Runs all in order in one transaction; the first error rolls all of it back and is the rejection. */
+  transaction(statements: readonly SqlStatement[], mode: TransactionMode): Promise<SqlResult[]>
+  close(): Promise<void>
+}
+
+/** Neither generic plans, which know no partial index, nor JIT, which costs more than these statements take. */
+export const SESSION_SETTINGS = 'set plan_cache_mode = force_custom_plan; set jit = off'
+
+export function poolBackend(pool: Pool, log: (message: string) => void): SqlBackend {
+  const prepared = new WeakMap<PoolClient, Prepared>()
+  pool.on('error', (error) => log(`a database connection broke: ${error.message}`))
+
+  async function run(statements: readonly SqlStatement[], inTransaction: boolean): Promise<SqlResult[]> {
+    const client = await pool.connect()
+    let known = prepared.get(client)
+    if (!known) prepared.set(client, (known = { names: new Map(), made: 0 }))
+    let broken: Error | undefined
+    const watch = (error: Error) => {
+      broken = error
+    }
+    client.on('error', watch)
+    try {
+      return await client.query(new Batch(statements, known)).done
+    } catch (error) {
+      if (inTransaction && !broken) await client.query('rollback').catch(watch)
+      throw error
+    } finally {
+      client.off('error', watch)
+      client.release(broken)
+    }
+  }
+
+  return {
+    single: async (statement) => (await run([statement], false))[0] as SqlResult,
+    async transaction(statements, mode) {
+      const list = [{ query: begin(mode), params: [] }, ...statements, { query: 'commit', params: [] }]
+      return (await run(list, true)).slice(1, -1)
+    },
+    close: () => pool.end(),
+  }
+}
+
+function begin({ isolation, readOnly, deferrable }: TransactionMode): string {
+  const words = ['begin']
+  if (isolation) words.push('isolation level', isolation)
+  if (readOnly !== undefined) words.push(readOnly ? 'read only' : 'read write')
+  if (deferrable !== undefined) words.push(deferrable ? 'deferrable' : 'not deferrable')
+  return words.join(' ')
+}

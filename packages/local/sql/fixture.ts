@@ -1,0 +1,66 @@
+import { createHash } from 'node:crypto'
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
+import { fileURLToPath } from 'node:url'
+import { listen } from '../http/wire.ts'
+import { sqlEndpoint } from './endpoint.ts'
+import { openPglite } from './pglite.ts'
+
+const CACHE = fileURLToPath(new URL('../../../node_modules/.cache/twofold/', import.meta.url))
+
+export interface TestDatabase {
+  /** The owner's connection string, the credential of `fetchEndpoint`. */
+  url: string
+  /** For `neonConfig.fetchEndpoint`. */
+  fetchEndpoint: string
+  close(): Promise<void>
+}
+
+export interface Preparation {
+  /** All that `prepare` depends on (the text of the migrations); a changed key prepares anew. */
+  key: string
+  prepare(database: { url: string; fetchEndpoint: string }): Promise<void>
+}
+
+/**
+ * A database in memory behind `/sql`, for one test file. What `prepare` leaves is kept as a template in
+ * node_modules/.cache, so only the first test file of the first run pays for it.
+ */
+export async function testDatabase(preparation?: Preparation): Promise<TestDatabase> {
+  if (!preparation) return open(await template('empty', async () => undefined))
+  const key = createHash('sha256').update(preparation.key).digest('hex').slice(0, 16)
+  return open(await template(key, async (database) => preparation.prepare(database)))
+}
+
+async function open(data: Uint8Array<ArrayBuffer> | undefined): Promise<TestDatabase & { dump(): Promise<Uint8Array<ArrayBuffer>> }> {
+  const url = 'postgresql://owner:test@localhost/twofold'
+  const backend = await openPglite(data ? { template: data } : {}, console.error)
+  const server = await listen({ sql: sqlEndpoint({ backend, connectionString: url }) }, { log: console.error })
+  return {
+    url,
+    fetchEndpoint: `${server.url}/sql`,
+    dump: () => backend.dump(),
+    async close() {
+      await server.close()
+      await backend.close()
+    },
+  }
+}
+
+/** Several test processes may make the same template at once; each renames a whole file into place. */
+async function template(name: string, prepare: (database: TestDatabase) => Promise<void>): Promise<Uint8Array<ArrayBuffer>> {
+  const path = `${CACHE}pglite-0.5.14-${name}.tar`
+  const cached = await readFile(path).catch(() => null)
+  if (cached) return new Uint8Array(cached)
+  const database = await open(name === 'empty' ? undefined : await template('empty', async () => undefined))
+  try {
+    await prepare(database)
+    const dump = await database.dump()
+    await mkdir(CACHE, { recursive: true })
+    const temporary = `${path}.${process.pid}.${Date.now()}`
+    await writeFile(temporary, dump)
+    await rename(temporary, path)
+    return dump
+  } finally {
+    await database.close()
+  }
+}
