@@ -1,3 +1,5 @@
+import type { Range, StoreHealth } from '../ports.ts'
+
 /**
  * The graph, as `core` sees it. An adapter (Postgres tables, Neo4j) holds nothing that cannot be rebuilt from Postgres
  * and decides nothing but the fence: an older revision never overwrites a newer one.
@@ -18,8 +20,8 @@ export interface Shown {
   readonly digest: readonly [number, number]
   /** Further labels: `Decision`, `Commitment`, `Pattern`. */
   readonly labels: readonly string[]
-  /** Scalars only. A memory: namespace, type, kind, version, contentHash; an entity: type, value, normalized. */
-  readonly properties: Readonly<Record<string, string | number | boolean | null>>
+  /** Scalars; what is not known is left out. A memory: namespace, type, kind, version, contentHash; an entity: type, value, normalized. */
+  readonly properties: Readonly<Record<string, string | number | boolean>>
   /** Every edge this thing asserts; a new revision replaces all of them. */
   readonly edges: readonly Edge[]
 }
@@ -48,10 +50,10 @@ export interface Edge {
 }
 
 export interface Traversal {
-  /** Ids of the nodes to start from. */
+  /** Ids of the nodes to start from. From each, nothing outside its own subject is ever reached. */
   readonly start: readonly string[]
-  /** Nothing outside this subject is ever reached. */
-  readonly subject: string
+  /** Only edges that a namespace in one of these asserted lead anywhere: what the caller may see. */
+  readonly ranges: readonly Range[]
   /** Edge types, or relation types of RELATES_TO edges; empty: all. */
   readonly via: readonly string[]
   readonly direction: 'out' | 'in' | 'both'
@@ -63,9 +65,11 @@ export interface Traversal {
 
 /** Ids only: what is shown of them comes from rows the caller may see. */
 export interface Found {
+  /** The start nodes that the graph shows (0 hops) and what was reached, ordered by hops and id. */
   readonly nodes: readonly { id: string; kind: NodeKind; hops: number }[]
-  readonly edges: readonly (Edge & { asserted: string })[]
-  /** True when `limit` cut the answer. */
+  /** What joins these nodes, by whatever assertions, ordered by type, from, to and relation. */
+  readonly edges: readonly Pick<Edge, 'type' | 'from' | 'to' | 'relation'>[]
+  /** True when `limit` left out a node within `hops`. */
   readonly cut: boolean
 }
 
@@ -88,16 +92,17 @@ export interface GraphPort {
   /** `postgres` or `neo4j`. */
   readonly adapter: string
   /**
-   * Applies a batch in one transaction, all or nothing, each projection fenced by its revision: a node that already
-   * shows a newer revision (or a newer tombstone) is left as it is, an equal one is written again without effect.
+   * Applies a batch, which names each id once, in one transaction, all or nothing, each projection fenced by its
+   * revision: a node that already shows a newer revision (or is a tombstone of this one or a newer one) is left as it
+   * is with its edges, an equal one is written again without effect.
    * An edge whose other end is not there yet is kept and visible once it is.
    * Throws `GraphStoreError`; `retryable: false` when the batch itself is refused (a poison row).
    */
   apply(tenant: string, batch: readonly Projection[], options: GraphOptions): Promise<void>
   traverse(tenant: string, traversal: Traversal, options: GraphOptions): Promise<Found>
   counts(tenant: string, options: GraphOptions): Promise<GraphCounts>
-  /** Removes tombstones written before `before`. Returns how many. */
+  /** Removes tombstones written before `before`, in all of the generations. Returns how many. */
   purge(tenant: string, before: Date, options: GraphOptions): Promise<number>
-  health(): Promise<import('../ports.ts').StoreHealth>
+  health(): Promise<StoreHealth>
   close(): Promise<void>
 }

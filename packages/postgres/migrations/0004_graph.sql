@@ -1,0 +1,82 @@
+-- The graph of the embedded adapter: a projection in tables. Nothing here that cannot be rebuilt from the truth, so no
+-- foreign keys to it; and what the ledger needs to know to write and clean any graph.
+
+create schema graph;
+grant usage on schema graph to twofold_app;
+
+create table graph.nodes (
+  tenant_id int not null,
+  generation int not null,
+  id uuid not null,
+  kind text not null,
+  subject text collate "C" not null,
+  revision int not null,
+  bucket smallint not null,
+  digest_high int,
+  digest_low int,
+  labels text[] not null,
+  properties jsonb not null,
+  -- A tombstone since then: no content, only the revision that nothing older may overwrite.
+  gone_at timestamptz,
+  primary key (tenant_id, generation, id)
+);
+create index nodes_gone on graph.nodes (tenant_id, generation, gone_at) where gone_at is not null;
+
+create table graph.edges (
+  tenant_id int not null,
+  generation int not null,
+  -- The thing that asserted it; what it asserts is replaced as a whole.
+  owner uuid not null,
+  type text collate "C" not null,
+  from_id uuid not null,
+  to_id uuid not null,
+  relation text collate "C" not null,
+  namespace text collate "C" not null,
+  confidence double precision not null,
+  primary key (tenant_id, generation, owner, type, from_id, to_id, relation)
+);
+create index edges_by_from on graph.edges (tenant_id, generation, from_id);
+create index edges_by_to on graph.edges (tenant_id, generation, to_id);
+
+do $$ declare t text; begin
+  foreach t in array array['nodes', 'edges'] loop
+    execute format('alter table graph.%I enable row level security', t);
+    execute format('create policy tenant on graph.%I to twofold_app using (tenant_id = twofold.current_tenant()) with check (tenant_id = twofold.current_tenant())', t);
+    execute format('grant select, insert, update, delete on graph.%I to twofold_app', t);
+  end loop;
+end $$;
+
+-- The generations that graph writes go to, the one that is read first, and the epoch under which they were leased.
+create function twofold.graph_state() returns table (generations int[], epoch int)
+language sql stable security definer set search_path = twofold, pg_temp as $$
+  select array[t.graph_generation], t.graph_epoch from tenants t where t.id = current_tenant()
+$$;
+
+-- Set while the graph holds a tombstone of this row.
+alter table twofold.ledger add column tombstone_at timestamptz;
+create index ledger_tombstones on twofold.ledger (tenant_id, tombstone_at) where tombstone_at is not null;
+create index ledger_leased on twofold.ledger (tenant_id, lease) where lease is not null;
+-- How far the graph lags for one subject, asked by every read of the graph.
+create index ledger_owed_by_subject on twofold.ledger (tenant_id, subject, owed_since) where revision <> shown;
+drop index twofold.idempotency_keys_by_age;
+create index idempotency_keys_by_age on twofold.idempotency_keys (tenant_id, created_at);
+
+-- As before, and: tombstones and answered requests that are older than `at`.
+create or replace function twofold.tenants_with(work text, at timestamptz, most int) returns table (tenant uuid)
+language sql stable security definer set search_path = twofold, pg_temp as $$
+  select t.uuid
+  from tenants t
+  join lateral (
+    select min(l.owed_since) as since from ledger l
+    where work = 'graph' and l.tenant_id = t.id and l.revision <> l.shown and l.parked_at is null
+      and (l.leased_until is null or l.leased_until <= at) and (l.not_before is null or l.not_before <= at)
+    union all select (select m.updated_at from memories m where m.tenant_id = t.id and (m.owes_embedding or m.owes_entities) and m.pending_until is null limit 1)
+    where work = 'models'
+    union all select min(m.pending_until) from memories m where work = 'pending' and m.tenant_id = t.id and m.pending_until <= at
+    union all select min(c.since) from collectable c where work = 'collect' and c.tenant_id = t.id
+    union all select min(l.tombstone_at) from ledger l where work = 'tombstones' and l.tenant_id = t.id and l.tombstone_at <= at
+    union all select min(k.created_at) from idempotency_keys k where work = 'requests' and k.tenant_id = t.id and k.created_at <= at
+  ) w on w.since is not null
+  order by w.since
+  limit most
+$$;
