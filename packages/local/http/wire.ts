@@ -34,7 +34,10 @@ export interface Listening {
  * Serves endpoints by the first segment of the path on a loopback port. Plain `node:http`: every request of the
  * product passes here, and a framework would cost more than most of its statements.
  */
-export async function listen(endpoints: Record<string, Endpoint>, options: { port?: number; log: (message: string) => void }): Promise<Listening> {
+export async function listen(
+  endpoints: Record<string, Endpoint>,
+  options: { port?: number; log: (message: string) => void },
+): Promise<Listening> {
   const server = createServer({ keepAliveTimeout: 75_000 }, async (request, response) => {
     const gone = new AbortController()
     response.on('close', () => gone.abort())

@@ -23,7 +23,17 @@ export function poolBackend(pool: Pool, log: (message: string) => void): SqlBack
   const prepared = new WeakMap<PoolClient, Prepared>()
   pool.on('error', (error) => log(`a database connection broke: ${error.message}`))
 
+  /** A statement prepared before a table changed is refused once; nothing of the list has happened then, so it is sent again. */
   async function run(statements: readonly SqlStatement[], inTransaction: boolean): Promise<SqlResult[]> {
+    try {
+      return await send(statements, inTransaction)
+    } catch (error) {
+      if ((error as { routine?: string }).routine !== 'RevalidateCachedQuery') throw error
+      return send(statements, inTransaction)
+    }
+  }
+
+  async function send(statements: readonly SqlStatement[], inTransaction: boolean): Promise<SqlResult[]> {
     const client = await pool.connect()
     let known = prepared.get(client)
     if (!known) prepared.set(client, (known = { names: new Map(), made: 0 }))
@@ -36,6 +46,10 @@ export function poolBackend(pool: Pool, log: (message: string) => void): SqlBack
       return await client.query(new Batch(statements, known)).done
     } catch (error) {
       if (inTransaction && !broken) await client.query('rollback').catch(watch)
+      if ((error as { routine?: string }).routine === 'RevalidateCachedQuery') {
+        known.names.clear()
+        await client.query('deallocate all').catch(watch)
+      }
       throw error
     } finally {
       client.off('error', watch)

@@ -115,8 +115,11 @@ export class Batch implements Submittable {
     this.#current = empty()
   }
 
+  /** Postgres has ignored the Sync that was sent already, so it needs another one after the refusal. */
   handleCopyInResponse(wire: unknown): void {
-    ;(wire as WireConnection).sendCopyFail('COPY is not supported over HTTP')
+    const connection = wire as WireConnection
+    connection.sendCopyFail('COPY is not supported over HTTP')
+    connection.sync()
   }
 
   handleCopyData(): void {}

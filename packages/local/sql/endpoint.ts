@@ -93,6 +93,7 @@ function parse(request: WireRequest): Asked | string {
 function statement(item: unknown): SqlStatement | string {
   const { query, params = [] } = (item ?? {}) as { query?: unknown; params?: unknown }
   if (typeof query !== 'string' || query.includes('\0')) return 'query must be a string without NUL'
+  if (/^\s*copy\b/i.test(query)) return 'unsupported: COPY'
   if (!Array.isArray(params)) return 'params must be an array'
   return { query, params: params.map(text) }
 }
@@ -104,7 +105,8 @@ function text(value: unknown): string | null {
 
 function transactionMode(request: WireRequest): TransactionMode | string {
   const isolation = request.header('neon-batch-isolation-level')
-  if (isolation && !Object.hasOwn(ISOLATION, isolation)) return `Neon-Batch-Isolation-Level must be one of ${Object.keys(ISOLATION).join(', ')}`
+  if (isolation && !Object.hasOwn(ISOLATION, isolation))
+    return `Neon-Batch-Isolation-Level must be one of ${Object.keys(ISOLATION).join(', ')}`
   const flag = (name: string) => (request.header(name) ? request.header(name) === 'true' : undefined)
   return {
     isolation: isolation ? ISOLATION[isolation as keyof typeof ISOLATION] : undefined,

@@ -33,7 +33,7 @@ export async function testDatabase(preparation?: Preparation): Promise<TestDatab
 
 async function open(data: Uint8Array<ArrayBuffer> | undefined): Promise<TestDatabase & { dump(): Promise<Uint8Array<ArrayBuffer>> }> {
   const url = 'postgresql://owner:test@localhost/twofold'
-  const backend = await openPglite(data ? { template: data } : {}, console.error)
+  const backend = await openPglite({ ...(data ? { template: data } : {}), log: console.error })
   const server = await listen({ sql: sqlEndpoint({ backend, connectionString: url }) }, { log: console.error })
   return {
     url,

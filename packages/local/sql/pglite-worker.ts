@@ -1,17 +1,29 @@
 import { PGlite } from '@electric-sql/pglite'
 import { vector } from '@electric-sql/pglite-pgvector'
+import { existsSync, renameSync, rmSync } from 'node:fs'
 import { parentPort, workerData } from 'node:worker_threads'
-import type { FromWorker, PgliteData, ToWorker } from './pglite.ts'
+import type { FromWorker, PgliteData, ToWorker } from './pglite-socket.ts'
 
 const port = parentPort
 if (!port) throw new Error('pglite-worker.ts runs as a worker thread')
 const answer = (message: FromWorker, transfer: ArrayBuffer[] = []) => port.postMessage(message, transfer)
 
 const { dataDir, template } = workerData as PgliteData
+const extensions = { vector }
+
+/** Made beside its place and renamed, so that a process killed meanwhile leaves no half of a store. */
+async function create(folder: string): Promise<void> {
+  const unfinished = `${folder}.unfinished`
+  rmSync(unfinished, { recursive: true, force: true })
+  await (await PGlite.create({ dataDir: unfinished, extensions })).close()
+  renameSync(unfinished, folder)
+}
+
+if (dataDir !== undefined && !existsSync(dataDir)) await create(dataDir)
 const db = await PGlite.create({
   ...(dataDir === undefined ? {} : { dataDir }),
   ...(template === undefined ? {} : { loadDataDir: new Blob([template]) }),
-  extensions: { vector },
+  extensions,
 })
 
 port.on('message', async (message: ToWorker) => {
@@ -19,8 +31,8 @@ port.on('message', async (message: ToWorker) => {
     const bytes = await wire(message.bytes)
     answer({ kind: 'wire', bytes }, [bytes.buffer])
   } else if (message.kind === 'dump') {
-    const dump = new Uint8Array(await (await db.dumpDataDir('none')).arrayBuffer())
-    answer({ kind: 'dump', bytes: dump }, [dump.buffer])
+    const bytes = new Uint8Array(await (await db.dumpDataDir('none')).arrayBuffer())
+    answer({ kind: 'dump', bytes }, [bytes.buffer])
   } else {
     await db.close()
     port.close()

@@ -1,121 +1,95 @@
 import { once } from 'node:events'
-import { Duplex } from 'node:stream'
-import { Worker } from 'node:worker_threads'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import pg from 'pg'
+import { takeLock } from '../lock.ts'
 import { poolBackend, SESSION_SETTINGS, type SqlBackend } from './backend.ts'
+import { PgliteSocket } from './pglite-socket.ts'
+import { startUpkeep } from './upkeep.ts'
 
-export interface PgliteData {
-  /** A folder; without one the database is in memory. */
-  dataDir?: string
-  /** A dumped data folder to begin with instead of an empty one. */
+/** What this PGlite is; a store of another Postgres cannot be opened by it. */
+const POSTGRES_MAJOR = '18'
+
+export interface PgliteOptions {
+  /** Keeps the store on disk, held by one process at a time; without it the database is in memory. */
+  folder?: string
+  /** A dumped store to begin with, in memory. */
   template?: Uint8Array<ArrayBuffer>
-}
-
-export type ToWorker = { kind: 'wire'; bytes: Uint8Array } | { kind: 'dump' } | { kind: 'close' }
-export type FromWorker = { kind: 'open' } | { kind: 'wire'; bytes: Uint8Array } | { kind: 'dump'; bytes: Uint8Array<ArrayBuffer> }
-
-/** PGlite in a worker thread, as the socket `pg` believes it talks to Postgres through. */
-class PgliteSocket extends Duplex {
-  readonly #data: PgliteData
-  #worker: Worker | undefined
-  #dumped: ((bytes: Uint8Array<ArrayBuffer>) => void) | undefined
-
-  constructor(data: PgliteData) {
-    super()
-    this.#data = data
-  }
-
-  connect(): this {
-    const worker = new Worker(new URL('./pglite-worker.ts', import.meta.url), { workerData: this.#data })
-    this.#worker = worker
-    worker.on('message', (message: FromWorker) => {
-      if (message.kind === 'wire') this.push(message.bytes)
-      else if (message.kind === 'dump') this.#dumped?.(message.bytes)
-      else this.emit('connect')
-    })
-    worker.on('error', (error) => this.destroy(error as Error))
-    worker.on('exit', () => this.destroy())
-    return this
-  }
-
-  dump(): Promise<Uint8Array<ArrayBuffer>> {
-    return new Promise((resolve) => {
-      this.#dumped = resolve
-      this.#send({ kind: 'dump' })
-    })
-  }
-
-  #send(message: ToWorker, transfer: ArrayBuffer[] = []): void {
-    this.#worker?.postMessage(message, transfer)
-  }
-
-  /** `pg` writes whole messages only, and PGlite must be given whole ones: a batch goes over as one. */
-  override _writev(chunks: { chunk: Buffer }[], done: () => void): void {
-    const bytes = new Uint8Array(chunks.reduce((size, { chunk }) => size + chunk.length, 0))
-    let offset = 0
-    for (const { chunk } of chunks) {
-      bytes.set(chunk, offset)
-      offset += chunk.length
-    }
-    this.#send({ kind: 'wire', bytes }, [bytes.buffer])
-    done()
-  }
-
-  override _write(chunk: Buffer, _encoding: string, done: () => void): void {
-    this._writev([{ chunk }], done)
-  }
-
-  override _read(): void {}
-
-  override _final(done: () => void): void {
-    this.#send({ kind: 'close' })
-    done()
-  }
-
-  setNoDelay(): this {
-    return this
-  }
-
-  ref(): this {
-    this.#worker?.ref()
-    return this
-  }
-
-  unref(): this {
-    this.#worker?.unref()
-    return this
-  }
+  log(message: string): void
 }
 
 export interface PgliteBackend extends SqlBackend {
+  /** Whether the store was made just now. */
+  created: boolean
   /** How long it took to open, in milliseconds. */
   openedMs: number
-  /** The data folder as an uncompressed tar, for `template`. */
+  /** The store as an uncompressed tar, for `template`. */
   dump(): Promise<Uint8Array<ArrayBuffer>>
 }
 
-/** Opens PGlite with pgvector. One session: statements queue in the order they came. */
-export async function openPglite(data: PgliteData, log: (message: string) => void): Promise<PgliteBackend> {
+/**
+ * Opens PGlite with pgvector in a worker thread. It is one session: statements queue in the order they came.
+ * What was acknowledged survives the death of the process, not that of the machine: PGlite hands each commit to the
+ * operating system and never calls fsync. Throws `LockedError`, or an error naming both versions for a store of
+ * another Postgres.
+ */
+export async function openPglite({ folder, template, log }: PgliteOptions): Promise<PgliteBackend> {
   const start = performance.now()
+  const store = folder === undefined ? memory() : openFolder(folder)
   let socket: PgliteSocket | undefined
   const pool = new pg.Pool({
     max: 1,
     idleTimeoutMillis: 0,
     user: 'postgres',
     database: 'postgres',
-    stream: () => (socket = new PgliteSocket(data)) as never,
+    stream: () => (socket = new PgliteSocket({ ...store.data, ...(template ? { template } : {}) })) as never,
     onConnect: async (client) => void (await client.query(SESSION_SETTINGS)),
   })
-  const client = await pool.connect()
-  client.release()
+  const close = async () => {
+    const closed = socket && !socket.closed ? once(socket, 'close') : undefined
+    await pool.end()
+    await closed
+    store.release()
+  }
+  try {
+    const client = await pool.connect()
+    const version = await client.query<{ version: string }>('select version()')
+    client.release()
+    store.opened(version.rows[0]?.version ?? '')
+  } catch (error) {
+    await close()
+    throw error
+  }
+  const backend = poolBackend(pool, log)
+  const stopUpkeep = startUpkeep(backend, log)
   return {
-    ...poolBackend(pool, log),
+    ...backend,
+    created: store.created,
     openedMs: performance.now() - start,
     dump: () => (socket as PgliteSocket).dump(),
     async close() {
-      const closed = socket?.closed ? undefined : once(socket as PgliteSocket, 'close')
-      await pool.end()
-      await closed
+      await stopUpkeep()
+      await close()
     },
   }
+}
+
+const memory = () => ({ data: {}, created: true, opened: () => undefined, release: () => undefined })
+
+function openFolder(folder: string) {
+  mkdirSync(folder, { recursive: true, mode: 0o700 })
+  const release = takeLock(join(folder, 'lock'))
+  const dataDir = join(folder, 'data')
+  const versionFile = join(folder, 'version.txt')
+  const created = !existsSync(dataDir)
+  const major = created ? POSTGRES_MAJOR : readFileSync(join(dataDir, 'PG_VERSION'), 'utf8').trim()
+  if (major !== POSTGRES_MAJOR) {
+    release()
+    const wrote = existsSync(versionFile) ? readFileSync(versionFile, 'utf8').trim() : `PostgreSQL ${major}`
+    throw new Error(
+      `The store in ${folder} was written by Postgres ${major} (${wrote}) and this is Postgres ${POSTGRES_MAJOR}, which cannot open it. ` +
+        'Start the version that wrote it, or begin with an empty folder.',
+    )
+  }
+  return { data: { dataDir }, created, release, opened: (version: string) => writeFileSync(versionFile, `${version}\n`) }
 }
