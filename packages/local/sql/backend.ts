@@ -35,8 +35,8 @@ export function poolBackend(pool: Pool, log: (message: string) => void): SqlBack
 
   async function send(statements: readonly SqlStatement[], inTransaction: boolean): Promise<SqlResult[]> {
     const client = await pool.connect()
-    let known = prepared.get(client)
-    if (!known) prepared.set(client, (known = { names: new Map(), made: 0 }))
+    const known = prepared.get(client) ?? { names: new Map(), made: 0 }
+    prepared.set(client, known)
     let broken: Error | undefined
     const watch = (error: Error) => {
       broken = error

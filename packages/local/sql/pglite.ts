@@ -42,7 +42,10 @@ export async function openPglite({ folder, template, log }: PgliteOptions): Prom
     idleTimeoutMillis: 0,
     user: 'postgres',
     database: 'postgres',
-    stream: () => (socket = new PgliteSocket({ ...store.data, ...(template ? { template } : {}) })) as never,
+    stream: () => {
+      socket = new PgliteSocket({ ...store.data, template })
+      return socket as never
+    },
     onConnect: async (client) => void (await client.query(SESSION_SETTINGS)),
   })
   const close = async () => {
