@@ -36,6 +36,21 @@ export class ModelError extends PersistenceError {
   readonly store = 'model'
 }
 
+/** A statement failed in a way no guard foresaw. Carries what Postgres says of where, never a parameter's value. */
+export class SqlError extends Error {
+  override readonly name = 'SqlError'
+  readonly code: string
+  readonly constraint: string | null
+
+  constructor(code: string, message: string, constraint: string | null = null, options?: ErrorOptions) {
+    super(message, options)
+    this.code = code
+    this.constraint = constraint
+  }
+}
+
+export const isUniqueViolation = (error: unknown): boolean => error instanceof SqlError && error.code === '23505'
+
 /** Not a failure: the idempotency key was used by an identical request that succeeded; these are its results. */
 export class Replay extends Error {
   override readonly name = 'Replay'

@@ -50,6 +50,8 @@ export interface Cache {
   /** Vectors by model and text hash. Order as asked; null where unknown. */
   embeddings(model: string, texts: readonly string[]): Promise<(Float32Array | null)[]>
   storeEmbeddings(model: string, entries: readonly { text: string; vector: Float32Array }[]): Promise<void>
+  /** A hard deletion takes the vectors of the deleted texts along. */
+  forgetEmbeddings(model: string, texts: readonly string[]): Promise<void>
   /** The random generation values of a tenant's subjects (and of the tenant itself for ''), made when absent; null when Redis cannot say. */
   generations(tenant: string, subjects: readonly string[]): Promise<string[] | null>
   /** Moves the generations of these subjects and of the tenant. Tells whether Redis took it. */
@@ -138,6 +140,6 @@ export interface Deps {
   now(): Date
   /** A new UUIDv7. */
   id(): string
-  /** Key hashes (hex) that the database verified in the last minute. Only a hint for whether a model may be called; never authorizes. */
-  verifiedKeys: { has(keyHash: Buffer): boolean; add(keyHash: Buffer): void }
+  /** What the database said of a key in the last minute. Only a hint (may a model be called, which grants to search): never authorizes. */
+  verifiedKeys: { get(keyHash: Buffer): Authorized | null; set(keyHash: Buffer, authorized: Authorized): void }
 }

@@ -2,7 +2,7 @@
  * One SQL statement: text with numbered parameters. `Row` is what a caller may expect of each row; the database
  * driver does not check it, so the type stands beside the statement that makes it true.
  */
-export interface Statement<Row = Record<string, unknown>> {
+export interface Statement<Row = unknown> {
   readonly text: string
   readonly params: readonly unknown[]
   readonly row?: Row
@@ -14,7 +14,7 @@ const fragments = new WeakSet<object>()
  * Builds a statement from a template. Interpolated values become parameters; an interpolated statement is spliced in
  * with its own parameters renumbered, so statements compose without ever quoting a value.
  */
-export function sql<Row = Record<string, unknown>>(strings: TemplateStringsArray, ...values: unknown[]): Statement<Row> {
+export function sql<Row = unknown>(strings: TemplateStringsArray, ...values: unknown[]): Statement<Row> {
   const params: unknown[] = []
   let text = strings[0] as string
   values.forEach((value, i) => {

@@ -54,10 +54,6 @@ create index memories_by_creator on twofold.memories (tenant_id, created_by, id)
 create index memories_owing_models on twofold.memories (tenant_id, id) where owes_embedding or owes_entities;
 create index memories_pending on twofold.memories (tenant_id, pending_until) where pending_until is not null;
 
--- Everything that reads memories reads this, so that a pending row cannot be seen by mistake.
-create view twofold.readable_memories with (security_invoker = true) as
-  select * from twofold.memories where pending_until is null;
-
 create function twofold.memory_json(m twofold.memories) returns jsonb language sql stable parallel safe as $$
   select jsonb_build_object(
     'id', m.id, 'namespace', m.namespace, 'key', m.key, 'type', m.type, 'kind', m.kind, 'content', m.content, 'value', m.value,
@@ -67,6 +63,10 @@ create function twofold.memory_json(m twofold.memories) returns jsonb language s
     'createdBy', m.created_by, 'updatedBy', m.updated_by, 'createdAt', twofold.iso(m.created_at), 'updatedAt', twofold.iso(m.updated_at),
     'deletedAt', twofold.iso(m.deleted_at))
 $$;
+
+-- Everything that reads memories reads this, so that a pending row cannot be seen by mistake.
+create view twofold.readable_memories with (security_invoker = true) as
+  select m.*, twofold.memory_json(m) as json from twofold.memories m where m.pending_until is null;
 
 create table twofold.memory_versions (
   tenant_id int not null,

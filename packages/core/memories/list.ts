@@ -1,0 +1,71 @@
+import type { Caller } from '@twofold/operation/caller.ts'
+import { below, exactly } from '../namespaces/namespace.ts'
+import type { Deps, Range } from '../ports.ts'
+import { raw, type Statement, sql } from '../sql.ts'
+import type { Memory } from './memory.ts'
+
+export interface Listing {
+  namespace?: string
+  namespacePrefix?: string
+  type?: string
+  kind?: string
+  key?: string
+  tag?: string
+  createdBy?: string
+  updatedSince?: string
+  includeDeleted?: boolean
+  asOf?: string
+  limit: number
+  /** The id after which to go on. */
+  after: string | null
+}
+
+/** The namespaces that a request names; null when it names none, and so means everything its key may see. */
+export const rangesOf = (input: { namespace?: string; namespacePrefix?: string }): Range[] | null =>
+  input.namespace !== undefined ? exactly(input.namespace) : input.namespacePrefix !== undefined ? below(input.namespacePrefix) : null
+
+/** Memories by id, which is by creation; a page goes on after the last id of the one before it, whatever was written meanwhile. */
+export async function list(deps: Deps, caller: Caller, listing: Listing): Promise<{ items: Memory[]; next: string | null }> {
+  const ranges = rangesOf(listing)
+  const now = deps.now().toISOString()
+  const { rows } = await deps.db.asCaller(caller, ranges, [listing.asOf === undefined ? current(listing, ranges, now) : past(listing, listing.asOf, ranges, now)])
+  const items = rows[0].slice(0, listing.limit).map((row) => row.memory)
+  return { items, next: rows[0].length > listing.limit ? (items.at(-1)?.id ?? null) : null }
+}
+
+type Row = { memory: Memory }
+
+/** Ranges are spelled out, because only a plain comparison reaches the index under row-level security. */
+export const within = (column: string, ranges: readonly Range[] | null): Statement => {
+  const name = raw(column)
+  if (ranges === null) return sql`visible(${name})`
+  const parts = ranges.map((r) => sql`(${name} >= ${r.low} and ${name} < ${r.high})`)
+  return sql`(${parts.slice(1).reduce((all, part) => sql`${all} or ${part}`, parts[0] as Statement)})`
+}
+
+const when = (given: unknown, condition: Statement): Statement => (given === undefined ? sql`true` : condition)
+
+const current = (q: Listing, ranges: Range[] | null, now: string): Statement<Row> => sql<Row>`
+  select m.json as memory
+  from readable_memories m
+  where m.tenant_id = current_tenant() and ${within('m.namespace', ranges)} and (m.expires_at is null or m.expires_at > ${now}::timestamptz)
+    and (${q.includeDeleted ?? false}::boolean or m.deleted_at is null)
+    and ${when(q.type, sql`m.type = ${q.type}`)} and ${when(q.kind, sql`m.kind = ${q.kind}`)} and ${when(q.key, sql`m.key = ${q.key}`)}
+    and ${when(q.tag, sql`${q.tag} = any(m.tags)`)} and ${when(q.createdBy, sql`m.created_by = ${q.createdBy}`)}
+    and ${when(q.updatedSince, sql`m.updated_at >= ${q.updatedSince}::timestamptz`)} and ${when(q.after ?? undefined, sql`m.id > ${q.after}::uuid`)}
+  order by m.id limit ${q.limit + 1}::int`
+
+/** As it was then: of each memory the last version made until then, unless that was its deletion. */
+const past = (q: Listing, asOf: string, ranges: Range[] | null, now: string): Statement<Row> => sql<Row>`
+  select v.memory from (
+    select distinct on (v.memory_id) v.memory_id, v.memory
+    from memory_versions v join readable_memories m on m.tenant_id = v.tenant_id and m.id = v.memory_id
+    where v.tenant_id = current_tenant() and ${within('v.namespace', ranges)} and v.at <= ${asOf}::timestamptz
+      and (m.expires_at is null or m.expires_at > ${now}::timestamptz) and ${when(q.after ?? undefined, sql`v.memory_id > ${q.after}::uuid`)}
+    order by v.memory_id, v.version desc) v
+  where (${q.includeDeleted ?? false}::boolean or v.memory->>'deletedAt' is null)
+    and ${when(q.type, sql`v.memory->>'type' = ${q.type}`)} and ${when(q.kind, sql`v.memory->>'kind' = ${q.kind}`)}
+    and ${when(q.key, sql`v.memory->>'key' = ${q.key}`)} and ${when(q.tag, sql`v.memory->'tags' ? ${q.tag}`)}
+    and ${when(q.createdBy, sql`v.memory->>'createdBy' = ${q.createdBy}`)}
+    and ${when(q.updatedSince, sql`(v.memory->>'updatedAt')::timestamptz >= ${q.updatedSince}::timestamptz`)}
+  order by v.memory_id limit ${q.limit + 1}::int`

@@ -1,0 +1,118 @@
+import { z } from 'zod'
+import { Entity, EntityInput, Relation, RelationInput } from '../entities/entity.ts'
+import { Name, Namespace } from '../namespaces/namespace.ts'
+
+export const TYPES = ['semantic', 'episodic', 'procedural'] as const
+const MAX_CONTENT = 100_000
+
+const text = (most: number) => z.string().min(1).max(most)
+/** A moment as the caller wrote it, with any offset; kept in UTC with milliseconds. */
+export const Moment = z.iso
+  .datetime({ offset: true, error: 'must be an ISO 8601 time with a zone, such as 2026-01-31T12:00:00Z' })
+  .refine((t) => !t.startsWith('0000'), 'must be in the year 1 or later')
+  .transform((t) => new Date(t).toISOString())
+/** A session, conversation or task id: the caller's own string. */
+const Id = z.string().regex(/^[^/\p{Cc}\p{Cs}]{1,255}$/u, 'must be 1 to 255 characters without "/" or control characters')
+
+export const MemoryType = z.enum(TYPES)
+export const Kind = z.string().regex(/^[a-z_]{1,40}$/, 'must be 1 to 40 lower-case letters or underscores, such as note, decision or preference')
+export const Key = z.string().regex(/^[^/\p{Cc}\p{Cs}]{1,255}$/u, 'must be 1 to 255 characters without "/" or control characters')
+export const MemoryId = z.uuid('must be a UUID')
+
+export const Memory = z
+  .object({
+    id: z.string(),
+    namespace: z.string(),
+    key: z.string().nullable(),
+    type: MemoryType,
+    kind: z.string(),
+    content: z.string(),
+    value: z.json(),
+    summary: z.string().nullable(),
+    importance: z.number(),
+    metadata: z.record(z.string(), z.json()),
+    tags: z.array(z.string()),
+    entities: z.array(Entity),
+    relations: z.array(Relation),
+    conversationId: z.string().nullable(),
+    sessionId: z.string().nullable(),
+    taskId: z.string().nullable(),
+    speaker: z.string().nullable(),
+    occurredAt: z.string(),
+    expiresAt: z.string().nullable(),
+    version: z.number(),
+    createdBy: z.string(),
+    updatedBy: z.string(),
+    createdAt: z.string(),
+    updatedAt: z.string(),
+    deletedAt: z.string().nullable(),
+  })
+  .meta({ id: 'Memory' })
+export type Memory = z.infer<typeof Memory>
+
+const State = z.enum(['written', 'owed', 'failed', 'disabled'])
+const StoreState = z.object({ state: State, version: z.number().nullable(), at: z.string().nullable() })
+
+export const Receipt = z
+  .object({
+    vectorWriteSuccess: z.boolean(),
+    graphWriteSuccess: z.boolean(),
+    stores: z.object({ vector: StoreState, graph: StoreState, cache: z.object({ state: State }) }),
+    owed: z.array(z.enum(['embedding', 'entities', 'graph', 'cache'])),
+  })
+  .meta({ id: 'Receipt', description: 'Where a write stands in each store.' })
+export type Receipt = z.infer<typeof Receipt>
+
+export const Remembered = z.object({ memory: Memory, receipt: Receipt })
+export type Remembered = z.infer<typeof Remembered>
+
+/** What a caller may set, and set again. */
+const writable = {
+  content: text(MAX_CONTENT).optional(),
+  value: z.json().optional().meta({ description: 'Any JSON. Without content, the text to index is made from it.' }),
+  key: Key.nullish(),
+  type: MemoryType.optional(),
+  kind: Kind.optional(),
+  importance: z.number().min(0).max(10).optional(),
+  summary: text(10_000).nullish(),
+  metadata: z.record(z.string().max(255), z.json()).optional(),
+  tags: z.array(text(100)).max(100).optional(),
+  entities: z.array(EntityInput).max(200).optional(),
+  relations: z.array(RelationInput).max(200).optional(),
+  extractEntities: z.boolean().optional().meta({ description: 'Find entities in the content. On unless false.' }),
+  embedding: z
+    .array(z.number())
+    .min(1)
+    .max(8192)
+    .refine((v) => v.some((x) => x !== 0), 'must not be all zeros')
+    .optional()
+    .meta({ description: 'Your own vector for the content, of the dimension that the embedding model has.' }),
+  conversationId: Id.nullish(),
+  sessionId: Id.nullish(),
+  taskId: Id.nullish(),
+  speaker: text(255).nullish(),
+  occurredAt: Moment.optional(),
+  expiresAt: Moment.nullish(),
+  waitFor: z.enum(['vector', 'graph']).optional(),
+}
+
+/** Where a request's memories belong: a namespace, or `userId` for `user:<userId>`. */
+export const place = { namespace: Namespace.optional(), userId: Name.optional() }
+export const placeOf = (input: { namespace?: string; userId?: string }): string | null =>
+  input.namespace ?? (input.userId === undefined ? null : `user:${input.userId}`)
+
+export const RememberInput = z
+  .strictObject({ ...place, id: MemoryId.optional(), ...writable, onGraphFailure: z.enum(['queue', 'rollback']).optional() })
+  .superRefine((input, context) => {
+    const issue = (path: string, message: string) => context.addIssue({ code: 'custom', path: [path], message })
+    if (input.namespace === undefined && input.userId === undefined) issue('namespace', 'is required, or userId in its place')
+    if (input.namespace !== undefined && input.userId !== undefined) issue('userId', 'cannot be given together with namespace')
+    if (input.content === undefined && (input.value === undefined || input.value === null)) issue('content', 'is required, or value in its place')
+    if (input.onGraphFailure === 'rollback' && input.waitFor === 'vector') issue('waitFor', 'must be graph when onGraphFailure is rollback')
+  })
+export type RememberInput = z.infer<typeof RememberInput>
+
+export const Changes = z
+  .strictObject(writable)
+  .refine((changes) => Object.keys(changes).some((field) => field !== 'waitFor'), { path: [], message: 'names nothing to change' })
+export type Changes = z.infer<typeof Changes>

@@ -1,0 +1,205 @@
+import { raw, type Statement, sql } from '../sql.ts'
+import type { Range } from '../ports.ts'
+import { within } from './list.ts'
+import type { Memory } from './memory.ts'
+
+/** What one search asks of Postgres, every default decided. */
+export interface Gathering {
+  ranges: readonly Range[]
+  /** The subjects that the ranges lie in; null when they are too wide to name them. */
+  subjects: readonly string[] | null
+  model: string
+  dimensions: number
+  /** The query's vector as text; null when there is none (mode `text`, or the model is down). */
+  vector: string | null
+  terms: readonly number[]
+  /** True: compare with every vector in the ranges instead of asking the approximate index. */
+  exact: boolean
+  /** How many candidates each way of searching may bring. */
+  candidates: number
+  types: readonly string[] | null
+  kinds: readonly string[] | null
+  /** Conditions over `m` (tags, metadata, times), which no index answers under row-level security. */
+  conditions: Statement
+  threshold: number | null
+  limit: number
+  now: string
+  weights: Weights
+}
+
+export interface Weights {
+  vector: number
+  text: number
+  entity: number
+  recency: number
+  importance: number
+}
+
+export interface RecallRow {
+  memory: Memory
+  score: number
+  vector: number | null
+  text: number | null
+  entity: number | null
+  recency: number
+  importance: number
+  /** How many the approximate index brought; as many as asked for means that there may be more. */
+  scanned: number
+  owed_since: string | null
+}
+
+const any = (column: string, values: readonly string[] | null): Statement =>
+  values === null ? sql`true` : values.length === 1 ? sql`${raw(column)} = ${values[0]}` : sql`${raw(column)} = any(${values}::text[])`
+
+const inSubjects = (g: Gathering, column: string): Statement =>
+  g.subjects === null ? sql`true` : sql`${raw(column)} = any(array(select subject_number(s) from unnest(${g.subjects}::text[]) s))`
+
+/** Nearest vectors. The cast to half precision is what the index is made of; without it the scan is exact. */
+const nearest = (g: Gathering): Statement => {
+  if (g.vector === null) return sql`select null::uuid as memory_id where false`
+  const dimensions = raw(String(g.dimensions))
+  const distance = g.exact
+    ? sql`e.embedding <=> ${g.vector}::vector`
+    : sql`e.embedding::halfvec(${dimensions}) <=> ${g.vector}::halfvec(${dimensions})`
+  const filtered = g.exact ? sql`join readable_memories m on m.tenant_id = e.tenant_id and m.id = e.memory_id and ${g.conditions}` : sql``
+  return sql`
+    select e.memory_id from embeddings e ${filtered}
+    where e.tenant_id = current_tenant() and e.model = ${g.model} and e.live and ${any('e.subject', g.subjects)}
+      and ${within('e.namespace', g.ranges)} and ${any('e.type', g.types)} and ${any('e.kind', g.kinds)}
+    order by ${distance} limit ${g.candidates}::int`
+}
+
+/**
+ * BM25 (Robertson and Zaragoza 2009, "The Probabilistic Relevance Framework", k1 1.2, b 0.75) over `hits (doc, term,
+ * count, length)`. The number of documents is counted up to a cap and never taken below the commonest term's frequency,
+ * which is exact: it decides little but the weight of words that nearly every memory has.
+ */
+const bm25 = (hits: Statement, documents: Statement): Statement => sql`
+  hits as materialized (${hits}),
+  frequencies as (select term, count(*)::float8 as n from hits group by term),
+  size as (
+    select greatest((select count(*) from (${documents} limit 2000) c), (select max(n) from frequencies))::float8 as documents,
+      (select avg(length) from hits)::float8 as length),
+  worded as materialized (
+    select h.doc, sum(ln(1 + (s.documents - f.n + 0.5) / (f.n + 0.5)) * h.count * 2.2 / (h.count + 1.2 * (0.25 + 0.75 * h.length / s.length)))::float8 as score
+    from hits h join frequencies f using (term) cross join size s
+    group by h.doc)`
+
+const posted = (g: Gathering): Statement =>
+  bm25(
+    sql`select p.row as doc, p.term, p.count, p.length from postings p
+      where p.tenant_id = current_tenant() and p.term = any(${g.terms}::int[]) and ${inSubjects(g, 'p.subject')}`,
+    sql`select 1 from memories m where m.tenant_id = current_tenant() and ${within('m.namespace', g.ranges)}`,
+  )
+
+/**
+ * Entities whose whole name is in the query, and the memories that mention them; the rarer the entity, the more it says.
+ * One that a thousand memories mention says nothing and is left out.
+ */
+const named = (g: Gathering): Statement => sql`
+  named as (
+    select t.entity_id
+    from entity_terms t
+    where t.tenant_id = current_tenant() and t.term = any(${g.terms}::int[]) and ${inSubjects(g, 't.subject')}
+    group by t.entity_id
+    having count(*) = (select count(*) from entity_terms a where a.tenant_id = current_tenant() and a.entity_id = t.entity_id)
+    limit 50),
+  mentioned as materialized (
+    select me.memory_id, sum(me.confidence / ln(2.7182818 + c.mentions))::float8 as score
+    from named n
+    cross join lateral (
+      select count(*) as mentions from (
+        select 1 from memory_entities x where x.tenant_id = current_tenant() and x.entity_id = n.entity_id limit 1000) x) c
+    join memory_entities me on me.tenant_id = current_tenant() and me.entity_id = n.entity_id
+    where c.mentions < 1000
+    group by me.memory_id)`
+
+/**
+ * One statement: gathers candidates by vector, words and entities, gives each all of its raw scores (so that one that
+ * came by its words has its exact similarity too), filters, and fuses by weighted sums of min-max normalised scores.
+ */
+export const gather = (g: Gathering): Statement<RecallRow> => sql<RecallRow>`
+  with near as materialized (${nearest(g)}),
+  ${posted(g)},
+  ${named(g)},
+  candidates as (
+    select memory_id from near
+    union select memory_id from (select memory_id from mentioned order by score desc, memory_id limit ${g.candidates}::int) x
+    union select m.id from (select doc from worded order by score desc, doc limit ${g.candidates}::int) w
+      join memories m on m.tenant_id = current_tenant() and m.row = w.doc),
+  scored as materialized (
+    select m.id, m.occurred_at, m.importance, w.score as text, n.score as entity,
+      ${g.vector === null ? sql`null::float8` : sql`1 - (e.embedding <=> ${g.vector}::vector)`} as vector
+    from candidates c
+    join readable_memories m on m.tenant_id = current_tenant() and m.id = c.memory_id
+    left join embeddings e on e.tenant_id = m.tenant_id and e.memory_id = m.id and e.model = ${g.model} and e.live
+    left join worded w on w.doc = m.row
+    left join mentioned n on n.memory_id = m.id
+    where m.deleted_at is null and (m.expires_at is null or m.expires_at > ${g.now}::timestamptz) and ${within('m.namespace', g.ranges)}
+      and ${any('m.type', g.types)} and ${any('m.kind', g.kinds)} and ${g.conditions}),
+  ${fused(g)}
+  select m.json as memory, f.score, f.vector, f.text, f.entity, f.recency, f.importance, (select count(*) from near)::int as scanned,
+    (select iso(min(l.owed_since)) from ledger l where l.tenant_id = current_tenant() and l.revision <> l.shown) as owed_since
+  from fused f join readable_memories m on m.tenant_id = current_tenant() and m.id = f.id
+  where ${g.threshold === null ? sql`true` : sql`f.vector >= ${g.threshold}::float8`}
+  order by f.score desc, f.id desc limit ${g.limit}::int`
+
+/**
+ * Each score between 0 and 1 among the candidates, weighted and divided by the sum of the weights in play. Recency
+ * halves every thirty days; importance counts from 0 to 10. Expects `scored (id, occurred_at, importance, text, entity, vector)`.
+ */
+export const fused = ({ weights, vector, terms, now }: Pick<Gathering, 'weights' | 'vector' | 'terms' | 'now'>): Statement => {
+  const w = { ...weights, vector: vector === null ? 0 : weights.vector, text: terms.length === 0 ? 0 : weights.text }
+  const total = w.vector + w.text + w.recency + w.importance
+  const all = sql`(${total}::float8 + case when x.emax is null then 0 else ${w.entity}::float8 end)`
+  return sql`
+  ranges as (select min(vector) as vmin, max(vector) as vmax, max(text) as tmax, max(entity) as emax from scored),
+  fused as (
+    select s.id, s.vector, s.text, s.entity, r.recency, s.importance / 10 as importance,
+      (${w.vector}::float8 * coalesce(case when x.vmax > x.vmin then (s.vector - x.vmin) / (x.vmax - x.vmin) when s.vector is not null then 1 end, 0)
+        + ${w.text}::float8 * coalesce(s.text / nullif(x.tmax, 0), 0)
+        + ${w.entity}::float8 * coalesce(s.entity / nullif(x.emax, 0), 0)
+        + ${w.recency}::float8 * r.recency + ${w.importance}::float8 * s.importance / 10) / ${all} as score
+    from scored s cross join ranges x
+    cross join lateral (select power(0.5, greatest(0, extract(epoch from ${now}::timestamptz - s.occurred_at)) / 2592000)::float8 as recency) r)`
+}
+
+/**
+ * The same as of a moment in the past: over the versions that were current then, with the vectors and words they had.
+ * Exact and without an index, so it needs a namespace or a prefix.
+ */
+export const gatherAsOf = (g: Gathering, asOf: string): Statement<RecallRow> => sql<RecallRow>`
+  with versions as (
+    select distinct on (v.memory_id) v.memory_id as id, v.version, v.memory, v.terms, v.counts
+    from memory_versions v join readable_memories r on r.tenant_id = v.tenant_id and r.id = v.memory_id
+    where v.tenant_id = current_tenant() and ${within('v.namespace', g.ranges)} and v.at <= ${asOf}::timestamptz
+    order by v.memory_id, v.version desc),
+  m as materialized (
+    select id, version, memory, terms, counts, memory->'metadata' as metadata, array(select jsonb_array_elements_text(memory->'tags')) as tags,
+      memory->>'type' as type, memory->>'kind' as kind, (memory->>'occurredAt')::timestamptz as occurred_at, (memory->>'importance')::float8 as importance,
+      (memory->>'expiresAt')::timestamptz as expires_at
+    from versions where memory->>'deletedAt' is null),
+  ${bm25(
+    sql`select m.id as doc, t.term, t.count, (select sum(c) from unnest(m.counts) c) as length
+      from m cross join unnest(m.terms, m.counts) t (term, count) where t.term = any(${g.terms}::int[])`,
+    sql`select 1 from m`,
+  )},
+  scored as materialized (
+    select m.id, m.occurred_at, m.importance, w.score as text, null::float8 as entity,
+      ${g.vector === null ? sql`null::float8` : sql`1 - (e.embedding <=> ${g.vector}::vector)`} as vector
+    from m
+    left join worded w on w.doc = m.id
+    left join lateral (
+      select x.embedding from (
+        select p.version, p.embedding from past_embeddings p where p.tenant_id = current_tenant() and p.memory_id = m.id and p.model = ${g.model}
+        union all
+        select c.version, c.embedding from embeddings c where c.tenant_id = current_tenant() and c.memory_id = m.id and c.model = ${g.model}) x
+      where x.version <= m.version order by x.version desc limit 1) e on true
+    where (m.expires_at is null or m.expires_at > ${asOf}::timestamptz)
+      and ${any('m.type', g.types)} and ${any('m.kind', g.kinds)} and ${g.conditions}
+      and (${g.vector !== null}::boolean or w.score is not null)),
+  ${fused(g)}
+  select m.memory, f.score, f.vector, f.text, f.entity, f.recency, f.importance, 0 as scanned, null as owed_since
+  from fused f join m on m.id = f.id
+  where ${g.threshold === null ? sql`true` : sql`f.vector >= ${g.threshold}::float8`}
+  order by f.score desc, f.id desc limit ${g.limit}::int`

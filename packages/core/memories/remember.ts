@@ -1,0 +1,146 @@
+import type { Caller } from '@twofold/operation/caller.ts'
+import { Refusal } from '@twofold/operation/refusal.ts'
+import { isUniqueViolation, Replay, type ReplayTarget } from '../failures.ts'
+import { showNow } from '../graph/wait.ts'
+import { claim } from '../idempotency.ts'
+import { introduce } from '../keys/introduce.ts'
+import { exactly } from '../namespaces/namespace.ts'
+import type { Authorized, Deps, Range } from '../ports.ts'
+import { type Statement, sql } from '../sql.ts'
+import { type AnswerRow, type CacheState, remembered, selectAnswers } from './answer.ts'
+import { type Draft, draft } from './draft.ts'
+import type { Remembered, RememberInput } from './memory.ts'
+import { publish, withdraw } from './pending.ts'
+import { rendered } from './replay.ts'
+import { conflict, refuseTaken, Taken, takenOf } from './taken.ts'
+import { understand } from './understand.ts'
+import { auditMemories, insertMemories, insertPostings, linkEntities, oweMemories, upsertEmbeddings, upsertEntities } from './write.sql.ts'
+
+/** An answer, and whether it is the one an earlier, identical request was given. */
+export interface Written<T> {
+  answer: T
+  replayed: boolean
+}
+
+/**
+ * Remembers one thing: one statement list in Postgres (memory, version, vector, words, entities, audit, ledger, or
+ * nothing at all), then the graph by the queue, or at once when the caller waits for it.
+ * Refuses `conflict` for a live key or another body under a known id, `in_progress` while a twin runs, `unavailable`
+ * when the graph was to decide (`onGraphFailure: "rollback"`) and did not take it; then nothing is left.
+ */
+export async function remember(deps: Deps, caller: Caller, input: RememberInput): Promise<Written<Remembered>> {
+  const at = deps.now()
+  const d = draft(deps, input, at)
+  const ranges = exactly(d.namespace)
+  await introduce(deps, caller, ranges)
+  await understand(deps, caller, [d], deps.settings.modelDeadlineMs)
+  try {
+    return { answer: await rememberDraft(deps, caller, d, ranges, input, at), replayed: false }
+  } catch (error) {
+    const targets = earlier(error, d)
+    const [first] = targets ? await rendered(deps, caller, targets) : []
+    if (first?.ok) return { answer: first.answer, replayed: true }
+    throw first ? first.refusal : error instanceof Taken ? conflict(error.items[0] as Taken['items'][number]) : error
+  }
+}
+
+/** What an identical request wrote before: known by its idempotency key, or by the id that the client chose. */
+function earlier(error: unknown, d: Draft): readonly Partial<ReplayTarget>[] | null {
+  if (error instanceof Replay) return error.targets
+  if (error instanceof Taken && error.items.some((item) => item.same && !item.pending)) return [{ id: d.id, version: 1 }]
+  return null
+}
+
+async function rememberDraft(deps: Deps, caller: Caller, d: Draft, ranges: readonly Range[], input: RememberInput, at: Date): Promise<Remembered> {
+  const { graphEnabled, rollbackOnPartialFailure, leaseMs } = deps.settings
+  const rollback = input.onGraphFailure ? input.onGraphFailure === 'rollback' : rollbackOnPartialFailure && input.waitFor !== 'vector'
+  const pendingUntil = rollback && graphEnabled ? new Date(at.getTime() + leaseMs) : null
+  const { authorized, rows } = await store(deps, caller, [d], ranges, { at, pendingUntil, targets: [{ id: d.id, version: 1 }] })
+  if (pendingUntil) return decide(deps, caller, authorized, d)
+  const waits = graphEnabled && input.waitFor === 'graph'
+  const cache = await announce(deps, caller, authorized, [d], waits)
+  const [row] = waits ? await readAgain(deps, authorized, [d.id]) : rows
+  return remembered((row ?? rows[0]) as AnswerRow, { graphEnabled, cache })
+}
+
+export interface Storing {
+  at: Date
+  /** Set in rollback mode: nobody reads the memories before they are published. */
+  pendingUntil: Date | null
+  targets: readonly Partial<ReplayTarget>[]
+  /** Which part of a batch this is. */
+  part?: number
+}
+
+/**
+ * The statement list of new memories, one transaction. Throws `Replay` when the request was answered before and
+ * `Taken` for ids and keys that exist. A twin that took an id or a key between the look and the write makes it look again.
+ */
+export async function store(
+  deps: Deps,
+  caller: Caller,
+  drafts: readonly Draft[],
+  ranges: readonly Range[],
+  { at, pendingUntil, targets, part }: Storing,
+): Promise<{ authorized: Authorized; rows: AnswerRow[] }> {
+  const now = at.toISOString()
+  const ids = drafts.map((d) => d.id)
+  const live = pendingUntil === null
+  const write = { action: 'memories.add', reason: null, now, idempotencyKey: caller.idempotency?.key ?? null }
+  const statements: Statement[] = [
+    ...claim(caller, targets, now, part),
+    refuseTaken(drafts),
+    ...upsertEntities(drafts, now, deps.id),
+    insertMemories(drafts, write, pendingUntil?.toISOString() ?? null),
+    ...upsertEmbeddings(drafts, deps.embedder.model, live),
+    ...linkEntities(drafts),
+    ...(live ? [insertPostings(ids), auditMemories('memories.add', ids, now)] : []),
+    ...(deps.settings.graphEnabled ? [oweMemories(ids, now)] : []),
+    byIds(ids),
+  ]
+  for (let attempt = 1; ; attempt++) {
+    try {
+      const { authorized, rows } = await deps.db.asCaller(caller, ranges, statements, { write: true })
+      return { authorized, rows: rows.at(-1) as unknown as AnswerRow[] }
+    } catch (error) {
+      if (isUniqueViolation(error) && attempt < 3) continue
+      throw takenOf(error) ?? error
+    }
+  }
+}
+
+/** After the commit: the graph writer is nudged (or the graph written at once), caches are told. Nothing here can lose the write. */
+export async function announce(
+  deps: Deps,
+  caller: Caller,
+  { tenant }: Authorized,
+  written: readonly { id: string; subject: string }[],
+  atOnce = false,
+): Promise<CacheState> {
+  const ids = written.map((d) => d.id)
+  const graph = async () => {
+    if (!deps.settings.graphEnabled) return
+    if (atOnce) await caller.timings.measure('graph', () => showNow(deps, tenant, ids))
+    else await deps.queue.nudge(tenant, ids)
+  }
+  const subjects = [...new Set(written.map((d) => d.subject))]
+  const [cache] = await Promise.all([caller.timings.measure('cache', () => deps.cache.invalidate(tenant, subjects)), graph()])
+  return cache
+}
+
+/** The rows as they are now, in the order of the ids: after waiting for the graph the receipt says more. */
+export async function readAgain(deps: Deps, { tenant }: Authorized, ids: readonly string[]): Promise<AnswerRow[]> {
+  const [rows] = await deps.db.asTenant(tenant, [byIds(ids)])
+  return rows
+}
+
+const byIds = (ids: readonly string[]) => selectAnswers(sql`m.id = any(${ids}::uuid[])`, sql`array_position(${ids}::uuid[], m.id)`)
+
+/** Rollback mode: published once the graph has it, else withdrawn without trace. The sweep may have been quicker; then it decided. */
+async function decide(deps: Deps, caller: Caller, authorized: Authorized, d: Draft): Promise<Remembered> {
+  const { tenant } = authorized
+  const shown = await caller.timings.measure('graph', () => showNow(deps, tenant, [d.id]))
+  const row = shown.has(d.id) ? await publish(deps, tenant, d.id) : (await withdraw(deps, tenant, d.id)) ? null : (await readAgain(deps, authorized, [d.id]))[0]
+  if (!row) throw new Refusal('unavailable', 'The graph did not take the write in time, so nothing was stored.', { retryAfterMs: 1000 })
+  return remembered(row, { graphEnabled: true, cache: await deps.cache.invalidate(tenant, [d.subject]) })
+}

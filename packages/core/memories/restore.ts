@@ -1,0 +1,49 @@
+import type { Caller } from '@twofold/operation/caller.ts'
+import type { Deps } from '../ports.ts'
+import { type Statement, sql } from '../sql.ts'
+import type { AnswerRow } from './answer.ts'
+import { redraft } from './draft.ts'
+import type { Memory, Remembered } from './memory.ts'
+import { notFound } from './read.ts'
+import type { Written } from './remember.ts'
+import { revise } from './update.ts'
+
+type PastRow = AnswerRow & { past: Memory | null }
+
+/**
+ * Undoes a soft deletion, or makes an old version the newest: either way a new version, so nothing that happened since
+ * is lost. Refuses `not_found`, `conflict` when the key was given to another memory meanwhile.
+ */
+export async function restore(deps: Deps, caller: Caller, id: string, version?: number): Promise<Written<Remembered>> {
+  return revise(deps, caller, selectWithPast(id, version), {
+    action: 'memories.restore',
+    reason: version === undefined ? undefined : `version ${version}`,
+    next: (memory, at, row) => {
+      const { past } = row as PastRow
+      if (!past) throw notFound()
+      const { content, value, key, type, kind, summary, importance, metadata, tags, entities, relations } = past
+      const { conversationId, sessionId, taskId, speaker, occurredAt, expiresAt } = past
+      const again = expiresAt !== null && expiresAt <= at.toISOString() ? null : expiresAt
+      return redraft(
+        deps,
+        memory,
+        {
+          ...{ content, value, key, type, kind, summary, importance, metadata, tags, entities, relations, extractEntities: false },
+          ...{ conversationId, sessionId, taskId, speaker, occurredAt, expiresAt: again },
+        },
+        at,
+      )
+    },
+  })
+}
+
+/** The memory as it is, deleted or not, beside the version to go back to: the named one, or the last that was not deleted. */
+const selectWithPast = (id: string, version: number | undefined): Statement<PastRow> => sql<PastRow>`
+  select m.json as memory, iso(m.updated_at) as at, m.owes_embedding, m.owes_entities,
+    l.revision = l.shown as shown, l.shown_version, iso(l.shown_at) as shown_at, l.parked_at is not null as parked,
+    (select v.memory from memory_versions v
+      where v.tenant_id = m.tenant_id and v.memory_id = m.id and v.memory->>'deletedAt' is null
+        and (${version ?? null}::int is null or v.version = ${version ?? null}::int)
+      order by v.version desc limit 1) as past
+  from readable_memories m left join ledger l on l.tenant_id = m.tenant_id and l.id = m.id
+  where m.tenant_id = current_tenant() and m.id = ${id}::uuid and visible(m.namespace)`

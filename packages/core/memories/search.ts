@@ -1,0 +1,61 @@
+import { z } from 'zod'
+import { Name, Namespace, NamespacePrefix } from '../namespaces/namespace.ts'
+import { Filter } from './filter.ts'
+import { Kind, Memory, MemoryType, Moment } from './memory.ts'
+
+export const SearchQuery = z
+  .strictObject({
+    query: z.string().min(1).max(10_000).optional(),
+    embedding: z.array(z.number()).min(1).max(8192).refine((v) => v.some((x) => x !== 0), 'must not be all zeros').optional(),
+    namespace: Namespace.optional(),
+    namespacePrefix: NamespacePrefix.optional(),
+    userId: Name.optional(),
+    limit: z.int().min(1).max(100).default(10),
+    threshold: z.number().min(0).max(1).optional().meta({ description: 'Least cosine similarity (`parts.vector`).' }),
+    types: z.array(MemoryType).min(1).optional(),
+    kinds: z.array(Kind).min(1).max(50).optional(),
+    tags: z.array(z.string().min(1).max(100)).min(1).max(50).optional().meta({ description: 'Memories that have any of these.' }),
+    filter: Filter.optional(),
+    since: Moment.optional(),
+    until: Moment.optional(),
+    asOf: Moment.optional(),
+    mode: z.enum(['hybrid', 'vector', 'text']).default('hybrid'),
+    precision: z.enum(['approximate', 'exact']).default('approximate'),
+    expand: z.strictObject({ hops: z.int().min(0).max(3) }).optional(),
+    maxStalenessMs: z.int().min(0).max(86_400_000).optional(),
+  })
+  .superRefine((input, context) => {
+    const issue = (path: string, message: string) => context.addIssue({ code: 'custom', path: [path], message })
+    if (input.query === undefined && input.embedding === undefined) issue('query', 'is required, or embedding in its place')
+    if (input.query === undefined && input.mode === 'text') issue('query', 'is required for mode text')
+    const places = (['namespace', 'namespacePrefix', 'userId'] as const).filter((name) => input[name] !== undefined)
+    if (places.length > 1) issue(places[1] as string, `cannot be given together with ${places[0]}`)
+    if (input.asOf !== undefined && places.length === 0) issue('asOf', 'needs a namespace, namespacePrefix or userId')
+    if (input.asOf !== undefined && input.expand !== undefined) issue('expand', 'cannot be given together with asOf: the graph shows the present')
+    if (input.threshold !== undefined && input.mode === 'text') issue('threshold', 'compares meanings, so mode cannot be text')
+  })
+export type SearchQuery = z.infer<typeof SearchQuery>
+
+const Parts = z.object({
+  vector: z.number().optional(),
+  text: z.number().optional(),
+  entity: z.number().optional(),
+  recency: z.number().optional(),
+  importance: z.number().optional(),
+})
+
+export const SearchResult = z
+  .object({
+    results: z.array(
+      z.object({
+        memory: Memory,
+        score: z.number(),
+        parts: Parts,
+        via: z.object({ from: z.string(), hops: z.number() }).optional().meta({ description: 'Found over the graph, from this result.' }),
+      }),
+    ),
+    freshness: z.object({ asOf: z.string(), graphLagMs: z.number(), cached: z.boolean() }),
+    degraded: z.array(z.string()),
+  })
+  .meta({ id: 'SearchResult' })
+export type SearchResult = z.infer<typeof SearchResult>

@@ -1,0 +1,79 @@
+import type { Caller } from '@twofold/operation/caller.ts'
+import { merge, normalize } from '../entities/entity.ts'
+import { ModelError } from '../failures.ts'
+import type { Deps } from '../ports.ts'
+import type { Draft } from './draft.ts'
+
+/**
+ * Lets the models add what they can before the deadline: vectors (from the cache by text hash where known) beside
+ * entities. What they cannot is marked as owed and made up by a schedule: a model never fails a write.
+ */
+export async function understand(deps: Deps, caller: Caller, drafts: readonly Draft[], deadlineMs: number): Promise<void> {
+  const signal = AbortSignal.any([caller.signal, AbortSignal.timeout(deadlineMs)])
+  await Promise.all([
+    caller.timings.measure('embed', () => embedDrafts(deps, drafts, signal)),
+    caller.timings.measure('extract', () => extractDrafts(deps, drafts, signal)),
+  ])
+}
+
+async function embedDrafts(deps: Deps, drafts: readonly Draft[], signal: AbortSignal): Promise<void> {
+  const wanting = drafts.filter((d) => d.toEmbed !== null)
+  if (wanting.length === 0) return
+  const vectors = await embedTexts(deps, wanting.map((d) => d.toEmbed as string), signal, wanting.length > 1 ? 'background' : 'interactive')
+  wanting.forEach((d, i) => {
+    d.embedding = vectors[i] ?? null
+    d.owesEmbedding = d.embedding === null
+  })
+}
+
+/** Vectors in the order of the texts, null where the model could not in time. Cached ones cost no model call. */
+export async function embedTexts(
+  deps: Deps,
+  texts: readonly string[],
+  signal: AbortSignal,
+  priority: 'interactive' | 'background',
+): Promise<(Float32Array | null)[]> {
+  const { model } = deps.embedder
+  const vectors = await deps.cache.embeddings(model, texts)
+  const missing = [...new Set(texts.filter((_, i) => vectors[i] === null))]
+  // In portions, so that a deadline in the middle of a batch costs only what was not reached.
+  for (let i = 0; i < missing.length && !signal.aborted; i += PORTION) {
+    const portion = missing.slice(i, i + PORTION)
+    try {
+      const made = await deps.embedder.embed(portion, { signal, priority })
+      const known = new Map(portion.map((text, j) => [text, made[j] as Float32Array]))
+      texts.forEach((text, j) => {
+        vectors[j] ??= known.get(text) ?? null
+      })
+      await deps.cache.storeEmbeddings(model, portion.map((text, j) => ({ text, vector: made[j] as Float32Array })))
+    } catch (error) {
+      if (!(error instanceof ModelError)) throw error
+      deps.log.warn('embedding_owed', { model, texts: missing.length - i, step: error.step })
+      break
+    }
+  }
+  return vectors
+}
+
+const PORTION = 16
+
+async function extractDrafts(deps: Deps, drafts: readonly Draft[], signal: AbortSignal): Promise<void> {
+  const wanting = drafts.filter((d) => d.toExtract !== null)
+  if (wanting.length === 0) return
+  try {
+    const found = await deps.extractor.extract(
+      wanting.map((d) => ({ text: d.toExtract as string, known: known(d) })),
+      { signal },
+    )
+    wanting.forEach((d, i) => {
+      const { entities, relations } = found[i] ?? { entities: [], relations: [] }
+      Object.assign(d, merge(d, { entities: entities.map((e) => ({ ...e, normalized: normalize(e.value) })), relations }))
+    })
+  } catch (error) {
+    if (!(error instanceof ModelError)) throw error
+    deps.log.warn('entities_owed', { model: deps.extractor.model, texts: wanting.length, step: error.step })
+    for (const d of wanting) d.owesEntities = true
+  }
+}
+
+const known = (d: Draft) => [...(d.speaker ? [d.speaker] : []), ...d.entities.map((e) => e.value)]

@@ -1,0 +1,143 @@
+import type { Caller } from '@twofold/operation/caller.ts'
+import { Refusal } from '@twofold/operation/refusal.ts'
+import { isUniqueViolation, Replay } from '../failures.ts'
+import { claim } from '../idempotency.ts'
+import type { Authorized, Deps } from '../ports.ts'
+import { type Statement, sql } from '../sql.ts'
+import { type AnswerRow, remembered, selectAnswers } from './answer.ts'
+import { type Draft, redraft } from './draft.ts'
+import type { Changes, Memory, Remembered } from './memory.ts'
+import { notFound, readable } from './read.ts'
+import { announce, readAgain, type Written } from './remember.ts'
+import { gone, rendered } from './replay.ts'
+import { understand } from './understand.ts'
+import {
+  auditMemories,
+  deletePostings,
+  insertPostings,
+  linkEntities,
+  oweMemories,
+  relabelEmbeddings,
+  retireEmbeddings,
+  unlinkEntities,
+  updateMemories,
+  upsertEmbeddings,
+  upsertEntities,
+} from './write.sql.ts'
+
+/** How often an update reads anew when somebody else was quicker, before it says so. */
+const ATTEMPTS = 5
+
+/**
+ * Makes the next version of a memory. Reads first, because a vector belongs to its content: the write compares the
+ * version it has read and, when somebody was quicker, reads again, unless the caller named a version (`If-Match`).
+ * Refuses `not_found`, `version_mismatch` with the current version, `conflict` when a new key is taken.
+ */
+export async function update(deps: Deps, caller: Caller, id: string, changes: Changes): Promise<Written<Remembered>> {
+  const statement = selectAnswers(sql`m.id = ${id}::uuid and ${readable(deps.now().toISOString())}`)
+  return revise(deps, caller, statement, {
+    action: 'memories.update',
+    waits: changes.waitFor === 'graph',
+    next: (memory, at) => redraft(deps, memory, changes, at),
+  })
+}
+
+export interface Revision {
+  action: string
+  reason?: string
+  waits?: boolean
+  /** What the next version is, given the one that was read. Called again when somebody else was quicker. */
+  next(memory: Memory, at: Date, row: AnswerRow): Draft
+}
+
+/** Reads with `statement`, decides, lets the models add, writes the next version; the one way in which a memory changes. */
+export async function revise(deps: Deps, caller: Caller, statement: Statement<AnswerRow>, revision: Revision): Promise<Written<Remembered>> {
+  for (let attempt = 1; ; attempt++) {
+    const { authorized, rows } = await deps.db.asCaller(caller, null, [statement])
+    deps.verifiedKeys.set(caller.keyHash, authorized)
+    const row = rows[0][0]
+    try {
+      if (!row) throw notFound()
+      expectVersion(caller, row.memory)
+      const draft = { ...revision.next(row.memory, deps.now(), row), readVersion: row.memory.version }
+      await understand(deps, caller, [draft], deps.settings.modelDeadlineMs)
+      return { answer: await write(deps, caller, row, draft, revision), replayed: false }
+    } catch (error) {
+      const replay = await replayed(deps, caller, error, row)
+      if (replay) return replay
+      const lost = error instanceof Refusal && error.code === 'version_mismatch' && caller.ifMatch === null
+      if (lost && attempt < ATTEMPTS) continue
+      throw isUniqueViolation(error) ? new Refusal('conflict', 'A live memory with this key exists in this namespace.') : error
+    }
+  }
+}
+
+/** Refuses a caller who named another version than the current one. */
+export function expectVersion(caller: Caller, memory: { version: number }): void {
+  if (caller.ifMatch !== null && caller.ifMatch !== memory.version) throw mismatch(memory.version)
+}
+
+export const mismatch = (currentVersion: number) =>
+  new Refusal('version_mismatch', `The memory is at version ${currentVersion}.`, { currentVersion })
+
+/**
+ * An identical request may have been answered before: then what it read or compared since does not matter. Only a
+ * refusal that such an answer explains (gone, moved on) costs the look.
+ */
+async function replayed(deps: Deps, caller: Caller, error: unknown, row: AnswerRow | undefined): Promise<Written<Remembered> | null> {
+  let targets = error instanceof Replay ? error.targets : null
+  if (!targets && caller.idempotency && error instanceof Refusal && (error.code === 'version_mismatch' || !row)) targets = await earlier(deps, caller)
+  if (!targets) return null
+  const [first] = await rendered(deps, caller, targets)
+  if (!first?.ok) throw first?.refusal ?? gone()
+  return { answer: first.answer, replayed: true }
+}
+
+/** Looks an idempotency key up without claiming it. */
+export async function earlier(deps: Deps, caller: Caller): Promise<Replay['targets'] | null> {
+  const { rows } = await deps.db.asCaller(caller, null, [
+    sql<{ targets: Replay['targets']; same: boolean | null }>`
+      select targets, request_hash = ${caller.requestHash}::bytea as same from idempotency_keys
+      where tenant_id = current_tenant() and key_id = current_actor() and key = ${caller.idempotency?.key} and part = 0
+        and created_at > ${deps.now().toISOString()}::timestamptz - interval '24 hours'`,
+  ])
+  const found = rows[0][0]
+  if (!found) return null
+  if (found.same === null) throw gone()
+  if (!found.same) throw new Refusal('idempotency_mismatch', 'This idempotency key was used for another request.')
+  return found.targets
+}
+
+async function write(deps: Deps, caller: Caller, before: AnswerRow, d: Draft & { readVersion: number }, { action, reason, waits = false }: Revision): Promise<Remembered> {
+  const { authorized, rows } = await deps.db.asCaller(caller, null, statements(deps, caller, before, d, { action, reason: reason ?? null }), { write: true })
+  const cache = await announce(deps, caller, authorized as Authorized, [d], waits)
+  const [row] = waits ? await readAgain(deps, authorized, [d.id]) : (rows.at(-1) as unknown as AnswerRow[])
+  return remembered(row as AnswerRow, { graphEnabled: deps.settings.graphEnabled, cache })
+}
+
+/** Only what differs is touched: a change of metadata leaves words, vector and mentions alone. */
+function statements(deps: Deps, caller: Caller, before: AnswerRow, d: Draft & { readVersion: number }, { action, reason }: { action: string; reason: string | null }): Statement[] {
+  const now = deps.now().toISOString()
+  const ids = [d.id]
+  const was = before.memory
+  const revived = was.deletedAt !== null
+  const retexted = revived || d.toEmbed !== null || d.embedding !== null || was.content !== d.content
+  const relinked = revived || JSON.stringify([was.entities, was.relations]) !== JSON.stringify([d.entities, d.relations])
+  // A vector that is still owed stays owed; one that belongs to the same text stays.
+  d.owesEmbedding ||= before.owes_embedding && d.embedding === null
+  d.owesEntities ||= before.owes_entities && d.toExtract === null && was.content === d.content
+  const writing = { action, reason, now, idempotencyKey: caller.idempotency?.key ?? null }
+  return [
+    ...claim(caller, [{ id: d.id, version: d.readVersion + 1 }], now),
+    ...(retexted ? [deletePostings(ids)] : []),
+    ...(relinked ? upsertEntities([d], now, deps.id) : []),
+    updateMemories([d], writing),
+    ...(d.embedding ? upsertEmbeddings([d], deps.embedder.model, true) : d.owesEmbedding ? [retireEmbeddings(ids)] : []),
+    relabelEmbeddings(ids),
+    ...(retexted ? [insertPostings(ids)] : []),
+    ...(relinked ? [unlinkEntities(ids, now), ...linkEntities([d])] : []),
+    auditMemories(action, ids, now),
+    ...(deps.settings.graphEnabled ? [oweMemories(ids, now)] : []),
+    selectAnswers(sql`m.id = ${d.id}::uuid`),
+  ]
+}
