@@ -22,6 +22,8 @@ export interface Endpoint {
   maxBodyBytes: number
   handle(request: WireRequest): Promise<WireAnswer>
   tooLarge(): WireAnswer
+  /** Ends what waits on purpose, so that the server can close. */
+  close?(): void
 }
 
 export interface Listening {
@@ -58,7 +60,10 @@ export async function listen(
   await new Promise<void>((resolve, reject) => server.once('error', reject).listen(options.port ?? 0, '127.0.0.1', resolve))
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    close: () => closeServer(server, 2_000),
+    close() {
+      for (const endpoint of Object.values(endpoints)) endpoint.close?.()
+      return closeServer(server, 2_000)
+    },
   }
 }
 

@@ -96,7 +96,9 @@ function contract(name: string, open: () => Promise<RedisStore>, wait: (ms: numb
 contract(
   'memory',
   async () => memoryStore({ maxBytes: 1_000_000, now: () => now }),
-  async (ms) => void (now += ms),
+  async (ms) => {
+    now += ms
+  },
 )
 
 const url = process.env.TEST_REDIS_URL

@@ -1,0 +1,296 @@
+import { type Sqs, type SqsOptions, sqs, sqsQueue } from '@twofold/functions/queues/sqs.ts'
+import type { SQSEvent } from 'aws-lambda'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { type Listening, listen } from '../http/wire.ts'
+import { sqlClient } from '../sql/client.ts'
+import { type TestDatabase, testDatabase } from '../sql/fixture.ts'
+import { queueEndpoint } from './endpoint.ts'
+import { type Poller, type PollOptions, poll } from './poll.ts'
+import { openQueueTable, type QueueTable } from './table.ts'
+
+const VISIBILITY_MS = 300
+const queues = {
+  work: { visibilityMs: VISIBILITY_MS, redrive: { to: 'dead', maxReceives: 2 } },
+  dead: { visibilityMs: VISIBILITY_MS },
+}
+const signal = new AbortController().signal
+
+let database: TestDatabase
+let table: QueueTable
+let server: Listening
+let other: Listening
+let call: Sqs
+
+beforeAll(async () => {
+  database = await testDatabase()
+  const sql = sqlClient({ url: database.url, fetchEndpoint: database.fetchEndpoint })
+  ;[table] = await Promise.all([openQueueTable(sql), openQueueTable(sql)])
+  const serve = () => {
+    const endpoint = queueEndpoint({ table, queues, accessKeyId: 'local-key' })
+    return listen({ '': endpoint, queue: endpoint }, { log: console.error })
+  }
+  server = await serve()
+  other = await serve()
+  call = sqs(at(server, 'work'))
+}, 30_000)
+afterAll(async () => {
+  await server.close()
+  await other.close()
+  await database.close()
+})
+beforeEach(async () => {
+  await sqlClient(database)('truncate queue.messages')
+})
+
+const at = (where: Listening, queue: string): SqsOptions => ({
+  url: `${where.url}/queue/${queue}`,
+  credentials: { accessKeyId: 'local-key', secretAccessKey: 'secret' },
+  region: 'local',
+})
+
+interface Received {
+  Messages?: { MessageId: string; ReceiptHandle: string; Body: string; Attributes: Record<string, string> }[]
+}
+const receive = (body: object = {}) => call<Received>('ReceiveMessage', { MaxNumberOfMessages: 10, ...body }, signal)
+const send = (...bodies: string[]) =>
+  call('SendMessageBatch', { Entries: bodies.map((MessageBody, i) => ({ Id: `m${i}`, MessageBody })) }, signal)
+const passed = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
+
+describe('the endpoint', () => {
+  test('a message is received with its body, is nobody else’s until its time is over, and is gone once deleted', async () => {
+    const sent = await call<{ MessageId: string; MD5OfMessageBody: string }>('SendMessage', { MessageBody: 'héllo 🧠' }, signal)
+    const first = await receive()
+    expect(first.Messages).toMatchObject([
+      { MessageId: sent.MessageId, Body: 'héllo 🧠', MD5OfBody: sent.MD5OfMessageBody, Attributes: { ApproximateReceiveCount: '1' } },
+    ])
+    expect(await receive()).toEqual({})
+    await passed(VISIBILITY_MS + 50)
+    const second = await receive()
+    expect(second.Messages).toMatchObject([{ MessageId: sent.MessageId, Attributes: { ApproximateReceiveCount: '2' } }])
+    await call('DeleteMessage', { ReceiptHandle: first.Messages?.[0]?.ReceiptHandle }, signal)
+    expect(await table.counts('work')).toEqual({ visible: 0, invisible: 1 })
+    await call('DeleteMessage', { ReceiptHandle: second.Messages?.[0]?.ReceiptHandle }, signal)
+    expect(await table.counts('work')).toEqual({ visible: 0, invisible: 0 })
+  })
+
+  test('a batch keeps its order and is deleted as a batch', async () => {
+    await send('a', 'b', 'c')
+    const { Messages = [] } = await receive()
+    expect(Messages.map(({ Body }) => Body)).toEqual(['a', 'b', 'c'])
+    const Entries = Messages.map(({ ReceiptHandle }, i) => ({ Id: String(i), ReceiptHandle }))
+    expect(await call('DeleteMessageBatch', { Entries }, signal)).toEqual({
+      Successful: [{ Id: '0' }, { Id: '1' }, { Id: '2' }],
+      Failed: [],
+    })
+    expect(await table.counts('work')).toEqual({ visible: 0, invisible: 0 })
+  })
+
+  test('visibility can be given back at once', async () => {
+    await send('a')
+    const { Messages = [] } = await receive()
+    await call('ChangeMessageVisibility', { ReceiptHandle: Messages[0]?.ReceiptHandle, VisibilityTimeout: 0 }, signal)
+    expect((await receive()).Messages).toMatchObject([{ Body: 'a' }])
+  })
+
+  test('a message received too often goes to the dead-letter queue and is not received again', async () => {
+    await send('poison')
+    for (let i = 0; i < 2; i++) {
+      const { Messages = [] } = await receive()
+      expect(Messages).toHaveLength(1)
+      await call('ChangeMessageVisibility', { ReceiptHandle: Messages[0]?.ReceiptHandle, VisibilityTimeout: 0 }, signal)
+    }
+    expect(await receive()).toEqual({})
+    expect((await sqs(at(server, 'dead'))<Received>('ReceiveMessage', {}, signal)).Messages).toMatchObject([
+      { Body: 'poison', Attributes: { ApproximateReceiveCount: '1' } },
+    ])
+    const { Attributes } = await call<{ Attributes: Record<string, string> }>('GetQueueAttributes', { AttributeNames: ['All'] }, signal)
+    expect(Attributes).toMatchObject({ ApproximateNumberOfMessages: '0', ApproximateNumberOfMessagesNotVisible: '0' })
+  })
+
+  test('a long poll answers what is sent while it waits, also through another process', async () => {
+    const waiting = receive({ WaitTimeSeconds: 20 })
+    await send('here')
+    expect((await waiting).Messages).toMatchObject([{ Body: 'here' }])
+    await sqlClient(database)('truncate queue.messages')
+    const waitingElsewhere = receive({ WaitTimeSeconds: 20 })
+    await sqs(at(other, 'work'))('SendMessage', { MessageBody: 'there' }, signal)
+    expect((await waitingElsewhere).Messages).toMatchObject([{ Body: 'there' }])
+  })
+
+  test('a receiver that goes away while it waits takes nothing with it', async () => {
+    const gone = new AbortController()
+    const waiting = call('ReceiveMessage', { WaitTimeSeconds: 20 }, gone.signal)
+    const refused = expect(waiting).rejects.toThrow('aborted')
+    await passed(50)
+    gone.abort()
+    await refused
+    await send('kept')
+    expect((await receive({ WaitTimeSeconds: 1 })).Messages).toMatchObject([{ Body: 'kept', Attributes: { ApproximateReceiveCount: '1' } }])
+  })
+
+  test('what the product never sends is refused by name', async () => {
+    const refused = (action: string, body: object = {}, as = call) => expect(as(action, body, signal)).rejects
+    await refused('PurgeQueue').toThrow('UnsupportedOperation')
+    await refused('SendMessage', { MessageBody: 'a', DelaySeconds: 5 }).toThrow('unsupported: DelaySeconds')
+    await refused('SendMessage', {}).toThrow('MissingParameter')
+    await refused('SendMessage', { MessageBody: 'x'.repeat(1024 * 1024 + 1) }).toThrow('BatchRequestTooLong')
+    await refused('SendMessageBatch', { Entries: Array.from({ length: 11 }, (_, i) => ({ Id: String(i), MessageBody: 'a' })) }).toThrow(
+      'TooManyEntriesInBatchRequest',
+    )
+    await refused('ReceiveMessage', { MaxNumberOfMessages: 11 }).toThrow('MaxNumberOfMessages must be a whole number from 1 to 10')
+    await refused('ReceiveMessage', {}, sqs(at(server, 'unknown'))).toThrow('QueueDoesNotExist')
+    await refused('ReceiveMessage', {}, sqs({ ...at(server, 'work'), credentials: { accessKeyId: 'else', secretAccessKey: 's' } })).toThrow(
+      '403',
+    )
+  })
+})
+
+describe('the sender', () => {
+  test('ids are split into messages of at most 500, all in one call', async () => {
+    const warnings: unknown[] = []
+    const log = { info: () => undefined, warn: (...all: unknown[]) => void warnings.push(all), error: () => undefined }
+    const ids = Array.from({ length: 1_001 }, (_, i) => `id-${i}`)
+    await sqsQueue({ ...at(server, 'work'), log }).nudge('tenant-1', ids)
+    const bodies = ((await receive()).Messages ?? []).map(({ Body }) => JSON.parse(Body) as { tenant: string; ids: string[] })
+    expect(bodies.map((body) => [body.tenant, body.ids.length])).toEqual([
+      ['tenant-1', 500],
+      ['tenant-1', 500],
+      ['tenant-1', 1],
+    ])
+    expect(bodies.flatMap((body) => body.ids)).toEqual(ids)
+    await sqsQueue({ ...at(server, 'work'), log }).nudge('tenant-1', [])
+    expect(warnings).toEqual([])
+  })
+
+  test('a queue that is down or refuses is told to the log and to nobody else', async () => {
+    const warnings: unknown[] = []
+    const log = { info: () => undefined, warn: (...all: unknown[]) => void warnings.push(all), error: () => undefined }
+    await sqsQueue({ ...at(server, 'work'), endpoint: 'http://127.0.0.1:1/', log }).nudge('t', ['a'])
+    await sqsQueue({ ...at(server, 'unknown'), log }).nudge('t', ['a'])
+    expect(warnings).toMatchObject([
+      ['queue.nudge_lost', { ids: 1 }],
+      ['queue.nudge_lost', { error: expect.stringContaining('QueueDoesNotExist') }],
+    ])
+  })
+})
+
+describe('the event source mapping', () => {
+  const pollers: Poller[] = []
+  const start = (handler: (event: SQSEvent) => Promise<unknown>, options: Partial<PollOptions> = {}) => {
+    const poller = poll({
+      ...at(server, 'work'),
+      handler: handler as PollOptions['handler'],
+      windowMs: 50,
+      timeoutMs: 1_000,
+      log: () => undefined,
+      ...options,
+    })
+    pollers.push(poller)
+    return poller
+  }
+  afterEach(async () => {
+    await Promise.all(pollers.splice(0).map((poller) => poller.stop()))
+  })
+
+  test('messages arrive in batches as Lambda shapes them and are deleted when the handler succeeds', async () => {
+    await send(...'abcdefghij')
+    await send(...'klmnopqrst')
+    const events: SQSEvent[] = []
+    const poller = start(async (event) => void events.push(event))
+    await expect
+      .poll(() =>
+        events
+          .flatMap((event) => event.Records.map(({ body }) => body))
+          .sort()
+          .join(''),
+      )
+      .toBe('abcdefghijklmnopqrst')
+    await poller.stop()
+    expect(events[0]?.Records).toHaveLength(20)
+    expect(events[0]?.Records[0]).toMatchObject({
+      body: 'a',
+      eventSource: 'aws:sqs',
+      eventSourceARN: 'arn:aws:sqs:local:000000000000:work',
+      attributes: { ApproximateReceiveCount: '1' },
+    })
+    expect(await table.counts('work')).toEqual({ visible: 0, invisible: 0 })
+  })
+
+  test('a batch is never larger than asked', async () => {
+    for (let i = 0; i < 3; i++) await send(...'abcdefghij')
+    const sizes: number[] = []
+    start(async (event) => void sizes.push(event.Records.length), { batchSize: 12 })
+    await expect.poll(() => sizes.reduce((sum, size) => sum + size, 0)).toBe(30)
+    expect(Math.max(...sizes)).toBe(12)
+  })
+
+  test('only what the handler names comes back, and after its retries it is in the dead-letter queue', async () => {
+    await send('good', 'bad')
+    const seen: string[][] = []
+    start(async (event) => {
+      seen.push(event.Records.map(({ body }) => body))
+      return {
+        batchItemFailures: event.Records.filter(({ body }) => body === 'bad').map(({ messageId }) => ({ itemIdentifier: messageId })),
+      }
+    })
+    await expect.poll(() => table.counts('dead'), { timeout: 10_000 }).toMatchObject({ visible: 1 })
+    expect(seen).toEqual([['good', 'bad'], ['bad']])
+  }, 15_000)
+
+  test('everything comes back when the handler throws or names what is not in the batch', async () => {
+    await send('a', 'b')
+    let invocations = 0
+    start(async () => {
+      if (++invocations === 1) throw new Error('broken')
+      if (invocations === 2) return { batchItemFailures: [{ itemIdentifier: 'nobody' }] }
+    })
+    await expect.poll(() => table.counts('dead'), { timeout: 10_000 }).toMatchObject({ visible: 2 })
+    expect(invocations).toBe(2)
+  }, 15_000)
+
+  test('several pollers in several processes share the messages and none is handled twice', async () => {
+    const bodies = Array.from({ length: 60 }, (_, i) => `m${i}`)
+    const seen: string[] = []
+    const handler = async (event: SQSEvent) => void seen.push(...event.Records.map(({ body }) => body))
+    for (const where of [server, other, server]) start(handler, { ...at(where, 'work'), batchSize: 7, windowMs: 1 })
+    for (let i = 0; i < 60; i += 10) await send(...bodies.slice(i, i + 10))
+    await expect.poll(() => seen.length).toBe(60)
+    expect([...seen].sort()).toEqual([...bodies].sort())
+  })
+
+  test('stopping waits for the running invocation', async () => {
+    await send('a')
+    const entered = Promise.withResolvers<void>()
+    const leave = Promise.withResolvers<void>()
+    let finished = false
+    const poller = start(async () => {
+      entered.resolve()
+      await leave.promise
+      finished = true
+    })
+    await entered.promise
+    const stopped = poller.stop()
+    leave.resolve()
+    await stopped
+    expect(finished).toBe(true)
+    expect(await table.counts('work')).toEqual({ visible: 0, invisible: 0 })
+  })
+
+  test('a poller outlives a queue that cannot be reached for a while', async () => {
+    let down = true
+    const through: typeof fetch = async (input, init) => {
+      if (down) throw new TypeError('fetch failed')
+      return fetch(input, init)
+    }
+    const problems: string[] = []
+    const seen: string[] = []
+    start(async (event) => void seen.push(...event.Records.map(({ body }) => body)), {
+      fetch: through,
+      log: (message) => void problems.push(message),
+    })
+    await send('a')
+    await expect.poll(() => problems.length).toBeGreaterThan(0)
+    down = false
+    await expect.poll(() => seen, { timeout: 5_000 }).toEqual(['a'])
+  }, 10_000)
+})
