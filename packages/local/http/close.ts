@@ -1,16 +1,31 @@
 import type { Server } from 'node:http'
 
 /**
- * Stops accepting, lets running requests finish for at most `graceMs`, then cuts what is left. Idle keep-alive
- * sockets are closed at once.
+ * Watches a server from before its first request; what is returned stops accepting, lets running requests finish for
+ * at most `graceMs`, then cuts what is left. Counted here, because Node does not call a connection idle that was
+ * opened and has not asked for anything yet, as browsers do.
  */
-export function closeServer(server: Server, graceMs: number): Promise<void> {
-  return new Promise((resolve) => {
-    const cut = setTimeout(() => server.closeAllConnections(), graceMs)
-    server.close(() => {
-      clearTimeout(cut)
-      resolve()
+export function closer(server: Server): (graceMs: number) => Promise<void> {
+  let running = 0
+  let closing = false
+  const cutIfIdle = () => {
+    if (closing && running === 0) server.closeAllConnections()
+  }
+  server.on('request', (_, response) => {
+    running++
+    response.on('close', () => {
+      running--
+      cutIfIdle()
     })
-    server.closeIdleConnections()
   })
+  return (graceMs) =>
+    new Promise((resolve) => {
+      const cut = setTimeout(() => server.closeAllConnections(), graceMs)
+      server.close(() => {
+        clearTimeout(cut)
+        resolve()
+      })
+      closing = true
+      cutIfIdle()
+    })
 }

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { Endpoint, WireAnswer, WireRequest } from '../http/wire.ts'
+import type { Endpoint, WireAnswer, WireRequest } from '../http/listen.ts'
 import { sameSecret } from '../secret.ts'
 import type { Message, QueueSettings, QueueTable } from './table.ts'
 

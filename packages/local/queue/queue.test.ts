@@ -1,8 +1,7 @@
 import { type Sqs, type SqsOptions, sqs, sqsQueue } from '@twofold/functions/queues/sqs.ts'
 import type { SQSEvent } from 'aws-lambda'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { type Listening, listen } from '../http/wire.ts'
-import { sqlClient } from '../sql/client.ts'
+import { type Listening, listen } from '../http/listen.ts'
 import { type TestDatabase, testDatabase } from '../sql/fixture.ts'
 import { queueEndpoint } from './endpoint.ts'
 import { type Poller, type PollOptions, poll } from './poll.ts'
@@ -23,8 +22,7 @@ let call: Sqs
 
 beforeAll(async () => {
   database = await testDatabase()
-  const sql = sqlClient({ url: database.url, fetchEndpoint: database.fetchEndpoint })
-  ;[table] = await Promise.all([openQueueTable(sql), openQueueTable(sql)])
+  ;[table] = await Promise.all([openQueueTable(database.sql), openQueueTable(database.sql)])
   const serve = () => {
     const endpoint = queueEndpoint({ table, queues, accessKeyId: 'local-key' })
     return listen({ '': endpoint, queue: endpoint }, { log: console.error })
@@ -39,7 +37,7 @@ afterAll(async () => {
   await database.close()
 })
 beforeEach(async () => {
-  await sqlClient(database)('truncate queue.messages')
+  await database.sql('truncate queue.messages')
 })
 
 const at = (where: Listening, queue: string): SqsOptions => ({
@@ -111,7 +109,7 @@ describe('the endpoint', () => {
     const waiting = receive({ WaitTimeSeconds: 20 })
     await send('here')
     expect((await waiting).Messages).toMatchObject([{ Body: 'here' }])
-    await sqlClient(database)('truncate queue.messages')
+    await database.sql('truncate queue.messages')
     const waitingElsewhere = receive({ WaitTimeSeconds: 20 })
     await sqs(at(other, 'work'))('SendMessage', { MessageBody: 'there' }, signal)
     expect((await waitingElsewhere).Messages).toMatchObject([{ Body: 'there' }])

@@ -1,4 +1,4 @@
-import type { Sql } from '../sql/client.ts'
+import type { Sql } from '../sql/direct.ts'
 
 export interface QueueSettings {
   /** How long a received message belongs to its receiver. */

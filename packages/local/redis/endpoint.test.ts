@@ -1,6 +1,6 @@
 import { Redis } from '@upstash/redis'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { type Listening, listen } from '../http/wire.ts'
+import { type Listening, listen } from '../http/listen.ts'
 import { SUPPORTED } from './commands.ts'
 import { redisEndpoint } from './endpoint.ts'
 import { memoryStore, type RedisStore } from './memory.ts'

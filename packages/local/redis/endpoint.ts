@@ -1,4 +1,4 @@
-import type { Endpoint, WireAnswer } from '../http/wire.ts'
+import type { Endpoint, WireAnswer } from '../http/listen.ts'
 import { sameSecret } from '../secret.ts'
 import { type Command, parseCommand, RedisError, type Reply } from './commands.ts'
 import type { RedisStore } from './memory.ts'

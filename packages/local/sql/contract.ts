@@ -1,6 +1,6 @@
 import { neon, neonConfig } from '@neondatabase/serverless'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { type Listening, listen } from '../http/wire.ts'
+import { type Listening, listen } from '../http/listen.ts'
 import type { SqlBackend } from './backend.ts'
 import { sqlEndpoint } from './endpoint.ts'
 

@@ -1,4 +1,4 @@
-import type { Endpoint, WireAnswer, WireRequest } from '../http/wire.ts'
+import type { Endpoint, WireAnswer, WireRequest } from '../http/listen.ts'
 import { sameSecret } from '../secret.ts'
 import type { SqlBackend, TransactionMode } from './backend.ts'
 import type { SqlResult, SqlStatement } from './batch.ts'

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto'
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
-import { listen } from '../http/wire.ts'
+import { listen } from '../http/listen.ts'
+import { direct, type Sql } from './direct.ts'
 import { sqlEndpoint } from './endpoint.ts'
 import { openPglite } from './pglite.ts'
 
@@ -12,6 +13,8 @@ export interface TestDatabase {
   url: string
   /** For `neonConfig.fetchEndpoint`. */
   fetchEndpoint: string
+  /** The same database without the way over HTTP. */
+  sql: Sql
   close(): Promise<void>
 }
 
@@ -38,6 +41,7 @@ async function open(data: Uint8Array<ArrayBuffer> | undefined): Promise<TestData
   return {
     url,
     fetchEndpoint: `${server.url}/sql`,
+    sql: direct(backend),
     dump: () => backend.dump(),
     async close() {
       await server.close()

@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { closeServer } from './close.ts'
+import { closer } from './close.ts'
 
 export interface WireRequest {
   method: string
@@ -57,12 +57,13 @@ export async function listen(
     response.writeHead(answer.status, { 'content-length': body.length, ...answer.headers }).end(body)
   })
   server.requestTimeout = 0
+  const close = closer(server)
   await new Promise<void>((resolve, reject) => server.once('error', reject).listen(options.port ?? 0, '127.0.0.1', resolve))
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     close() {
       for (const endpoint of Object.values(endpoints)) endpoint.close?.()
-      return closeServer(server, 2_000)
+      return close(2_000)
     },
   }
 }

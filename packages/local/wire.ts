@@ -1,0 +1,81 @@
+import { listen } from './http/listen.ts'
+import { queueEndpoint } from './queue/endpoint.ts'
+import { openQueueTable, type QueueSettings } from './queue/table.ts'
+import { redisEndpoint } from './redis/endpoint.ts'
+import { memoryStore } from './redis/memory.ts'
+import { openRedis } from './redis/server.ts'
+import type { SqlBackend } from './sql/backend.ts'
+import { direct, type Sql } from './sql/direct.ts'
+import { sqlEndpoint } from './sql/endpoint.ts'
+import { openPglite } from './sql/pglite.ts'
+import { openPostgres } from './sql/postgres.ts'
+
+export interface WireOptions {
+  /** The embedded store's folder; null keeps it in memory. */
+  folder: string | null
+  /** Any Postgres in its place. */
+  databaseUrl?: string | undefined
+  /** A real Redis in place of the one in memory. */
+  redisUrl?: string | undefined
+  /** Bound of the Redis in memory. */
+  redisBytes: number
+  /** Queues by name. */
+  queues: Record<string, QueueSettings>
+  /** Random, and the same for everybody who shall be let in: password, token and access key of what is served here. */
+  secret: string
+  /** A fixed loopback port, for other processes; any free one without it. */
+  port?: number | undefined
+  log(message: string): void
+}
+
+export interface Wire {
+  /** `http://127.0.0.1:<port>`, under which everything below is. */
+  url: string
+  /** As the owner of the database. */
+  database: { url: string; fetchEndpoint: string }
+  /** The same without the way over HTTP; for the scheduler. */
+  sql: Sql
+  /** Of the embedded store: whether it was made just now, and how long it took to open. Null for another Postgres. */
+  store: { created: boolean; openedMs: number } | null
+  redis: { url: string; token: string }
+  sqs: { credentials: { accessKeyId: string; secretAccessKey: string }; region: string; urlOf(queue: string): string }
+  /** Stops accepting, lets running requests finish, closes the stores. */
+  close(): Promise<void>
+}
+
+/** Everything the cloud gives, behind one loopback server: SQL as Neon serves it, Redis as Upstash does, queues as SQS does. */
+export async function openWire(options: WireOptions): Promise<Wire> {
+  const { secret, queues, log } = options
+  const opened: { close(): Promise<void> }[] = []
+  const close = async () => {
+    for (const each of opened.splice(0).reverse()) await each.close()
+  }
+  const keep = <T extends { close(): Promise<void> }>(each: T): T => {
+    opened.push(each)
+    return each
+  }
+  try {
+    const embedded = options.databaseUrl === undefined ? keep(await openPglite({ folder: options.folder ?? undefined, log })) : null
+    const backend: SqlBackend = embedded ?? keep(openPostgres({ url: options.databaseUrl as string, log }))
+    const store = keep(
+      options.redisUrl === undefined ? memoryStore({ maxBytes: options.redisBytes }) : await openRedis({ url: options.redisUrl, log }),
+    )
+    const sql = direct(backend)
+    const connectionString = `postgresql://twofold:${secret}@localhost/twofold`
+    const queue = queueEndpoint({ table: await openQueueTable(sql), queues, accessKeyId: secret })
+    const endpoints = { sql: sqlEndpoint({ backend, connectionString }), redis: redisEndpoint({ store, token: secret }), queue, '': queue }
+    const { url } = keep(await listen(endpoints, { port: options.port, log }))
+    return {
+      url,
+      database: { url: connectionString, fetchEndpoint: `${url}/sql` },
+      sql,
+      store: embedded && { created: embedded.created, openedMs: embedded.openedMs },
+      redis: { url: `${url}/redis`, token: secret },
+      sqs: { credentials: { accessKeyId: secret, secretAccessKey: secret }, region: 'local', urlOf: (name) => `${url}/queue/${name}` },
+      close,
+    }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
