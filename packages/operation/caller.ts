@@ -2,8 +2,8 @@
 export interface Caller {
   /** SHA-256 of the API key; the key itself is dropped as soon as it is hashed. */
   readonly keyHash: Buffer
-  /** What the operation needs; set by the operation, checked by `authorize` in the database. */
-  readonly scope: string
+  /** What the operation needs, checked by `authorize` in the database; null: any valid key (or, on public routes, none) will do. */
+  readonly scope: string | null
   readonly operation: string
   readonly requestId: string
   readonly onBehalfOf: string | null

@@ -52,6 +52,12 @@ export class Refusal extends Error {
   }
 }
 
+/** A batch of 500 bad items is not answered with 500 sentences. */
+const NAMED = 50
+
 /** A request whose fields are wrong, named one by one. */
-export const invalid = (errors: FieldError[]): Refusal =>
-  new Refusal('invalid', errors.map((e) => `${e.path}: ${e.message}`).join('; '), { errors })
+export const invalid = (errors: FieldError[]): Refusal => {
+  const sentences = errors.slice(0, 5).map((each) => `${each.path}: ${each.message}`)
+  if (errors.length > 5) sentences.push(`and ${errors.length - 5} more`)
+  return new Refusal('invalid', sentences.join('; '), { errors: errors.slice(0, NAMED) })
+}
