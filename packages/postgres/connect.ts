@@ -1,0 +1,113 @@
+import { VectorStoreError } from '@twofold/core/failures.ts'
+import type { Authorized, Database, Log, Rows, StoreHealth } from '@twofold/core/ports.ts'
+import { type Statement, sql } from '@twofold/core/sql.ts'
+import { Refusal } from '@twofold/operation/refusal.ts'
+import { type BreakerSettings, breaker, isBrokenCircuitError } from '@twofold/resilience/breaker.ts'
+import { type RetrySettings, retry } from '@twofold/resilience/retry.ts'
+import { type Endpoint, sender } from './endpoint.ts'
+import { judge, type Verdict } from './judge.ts'
+
+export interface Connection extends Endpoint {
+  retry: RetrySettings
+  breaker: BreakerSettings
+  /** How long one attempt may take before the database counts as not answering. */
+  timeoutMs: number
+  now(): Date
+  log: Log
+}
+
+export interface Postgres extends Database {
+  /** Asks the database for a sign of life, within 2 s. */
+  health(): Promise<StoreHealth>
+}
+
+/** An attempt that failed, with what may be done about it. Never leaves this file. */
+class Failed extends Error {
+  readonly verdict: Verdict
+
+  constructor(verdict: Verdict) {
+    super(verdict.error.message)
+    this.verdict = verdict
+  }
+}
+
+interface Run {
+  /** May have been done although no answer came: not sent again unless it certainly never arrived. */
+  write: boolean
+  signal?: AbortSignal
+  name: string
+}
+
+/** The database over HTTP, under the unprivileged role. What it promises is said at `Database`. */
+export function connect(connection: Connection): Postgres {
+  const send = sender(connection)
+  const circuit = breaker(connection.breaker, (error) => error instanceof Failed && error.verdict.connection)
+
+  const attempt = (statements: readonly Statement<any>[], signal: AbortSignal | undefined, timeoutMs: number) => async () => {
+    const deadline = AbortSignal.timeout(timeoutMs)
+    try {
+      return await send(statements, signal ? AbortSignal.any([signal, deadline]) : deadline)
+    } catch (error) {
+      if (signal?.aborted) {
+        throw new Refusal(
+          'timeout',
+          'The request ended before the database answered; what it asked for may have been done.',
+          {},
+          { cause: signal.reason },
+        )
+      }
+      throw new Failed(judge(error))
+    }
+  }
+
+  async function run(statements: readonly Statement<any>[], { write, signal, name }: Run): Promise<Record<string, unknown>[][]> {
+    const again = (error: unknown): boolean => {
+      const able = error instanceof Failed ? error.verdict.again : 'never'
+      return !signal?.aborted && (able === 'always' || (able === 'reads' && !write))
+    }
+    const onRetry = (error: unknown) =>
+      connection.log.warn('database.retry', { operation: name, reason: error instanceof Error ? error.message : '' })
+    try {
+      return await retry(connection.retry, { again, onRetry }, () => circuit.run(attempt(statements, signal, connection.timeoutMs)))
+    } catch (error) {
+      if (isBrokenCircuitError(error)) throw new VectorStoreError('database', { retryable: true, cause: error })
+      throw error instanceof Failed ? error.verdict.error : error
+    }
+  }
+
+  const begin = (
+    first: Statement,
+  ) => sql`select set_config('role', 'twofold_app', true), set_config('search_path', 'twofold, public', true),
+    set_config('lock_timeout', '5s', true), set_config('statement_timeout', ${String(connection.timeoutMs)}, true),
+    set_config('timezone', 'UTC', true), set_config('datestyle', 'ISO', true), set_config('jit', 'off', true), ${first} as first`
+
+  return {
+    async asCaller(caller, ranges, statements, { write = false } = {}) {
+      const authorize = begin(sql`twofold.authorize(${caller.keyHash}::bytea, ${caller.scope}, ${ranges?.map((r) => r.low) ?? null}::text[],
+        ${ranges?.map((r) => r.high) ?? null}::text[], ${connection.now()}::timestamptz, ${caller.requestId}, ${caller.onBehalfOf})`)
+      const [first, ...rows] = await caller.timings.measure('db', () =>
+        run([authorize, ...statements], { write, signal: caller.signal, name: caller.operation }),
+      )
+      return { authorized: first?.[0]?.first as Authorized, rows: rows as Rows<typeof statements> }
+    },
+
+    async asTenant(tenant, statements) {
+      const [, ...rows] = await run([begin(sql`twofold.act_for(${tenant}::uuid)`), ...statements], { write: false, name: 'tenant' })
+      return rows as Rows<typeof statements>
+    },
+
+    async across(statements) {
+      const [, ...rows] = await run([begin(sql`null`), ...statements], { write: false, name: 'across' })
+      return rows as Rows<typeof statements>
+    },
+
+    async health() {
+      const answered = await circuit.run(attempt([sql`select 1`], undefined, 2000)).then(
+        () => true,
+        () => false,
+      )
+      const state = circuit.state
+      return { available: answered, healthy: answered && state === 'closed', lastCheck: connection.now().toISOString(), breaker: state }
+    },
+  }
+}

@@ -1,0 +1,72 @@
+import { NeonDbError } from '@neondatabase/serverless'
+import { Replay, type ReplayTarget, SqlError, VectorStoreError } from '@twofold/core/failures.ts'
+import { type Code, type Details, Refusal } from '@twofold/operation/refusal.ts'
+import { Unreachable } from './endpoint.ts'
+
+export interface Verdict {
+  /** What the caller gets when it is not tried again. */
+  error: Error
+  /** The database did not answer, as opposed to answering no. */
+  connection: boolean
+  /** `always`: rolled back or never sent. `reads`: it may have happened. */
+  again: 'always' | 'reads' | 'never'
+}
+
+const RUN_AGAIN = new Set(['40001', '40P01', 'TW002'])
+/** Cannot connect (yet): nothing of ours has run. */
+const NOT_STARTED = new Set(['08001', '08004', '53300', '57P03'])
+const BROKEN_OFF = new Set(['08000', '08003', '08006', '57P01', '57P02'])
+/** Out of disk or memory, or our login is refused: a person must act; the same request again does not help. */
+const OUT_OF_ORDER = /^(28|3D|53)/
+
+/** What a failure of the driver means. */
+export function judge(error: unknown): Verdict {
+  if (!(error instanceof NeonDbError)) return { error: error as Error, connection: false, again: 'never' }
+  const source = error.sourceError
+  if (source instanceof Unreachable) return down(source, source.sent ? 'reads' : 'always')
+  const { code } = error
+  if (!code) return down(error, 'reads')
+  if (code === 'TW001') return { error: guard(error), connection: false, again: 'never' }
+  if (RUN_AGAIN.has(code)) {
+    const busy = new Refusal('in_progress', 'Other requests are changing the same thing; try again.', { retryAfterMs: 200 })
+    return { error: busy, connection: false, again: 'always' }
+  }
+  if (code === '55P03') {
+    const locked = new Refusal('in_progress', 'Another request is changing the same thing and has not finished.', { retryAfterMs: 1000 })
+    return { error: locked, connection: false, again: 'never' }
+  }
+  if (code === '57014') {
+    return {
+      error: new Refusal('timeout', 'The database took too long; nothing was changed by this request.'),
+      connection: false,
+      again: 'never',
+    }
+  }
+  if (NOT_STARTED.has(code)) return down(code, 'always')
+  if (BROKEN_OFF.has(code)) return down(code, 'reads')
+  if (OUT_OF_ORDER.test(code)) return down(code, 'never')
+  return { error: unforeseen(error, code), connection: false, again: 'never' }
+}
+
+const down = (cause: unknown, again: Verdict['again']): Verdict => ({
+  error: new VectorStoreError('database', { retryable: true, cause }),
+  connection: true,
+  again,
+})
+
+/** A guard of our own functions: the message is a refusal's code, the detail its message and details as JSON. */
+function guard(error: NeonDbError): Refusal | Replay {
+  const { message, ...details } = JSON.parse(error.detail ?? '{}') as { message?: string } & Details
+  if (error.message === 'replay') return new Replay((details.targets ?? []) as ReplayTarget[])
+  return new Refusal(error.message as Code, message ?? error.message, details)
+}
+
+/**
+ * Postgres quotes values in most messages and details; those of class 42 quote only the statement's own text, and a
+ * mistake in a statement cannot be found without them.
+ */
+function unforeseen(error: NeonDbError, code: string): SqlError {
+  const where = [error.table, error.column, error.constraint].filter(Boolean).join('.')
+  const said = code.startsWith('42') ? `: ${error.message}` : error.routine ? ` (${error.routine})` : ''
+  return new SqlError(code, `SQLSTATE ${code}${where && ` on ${where}`}${said}`, error.constraint ?? null)
+}

@@ -1,0 +1,38 @@
+import type { Log } from '@twofold/core/ports.ts'
+import { testDatabase } from '@twofold/local/sql/fixture.ts'
+import { type Connection, connect, type Postgres } from '@twofold/postgres/connect.ts'
+import { ensureModel } from '@twofold/postgres/ensure-model.ts'
+import { migrate, readMigrations } from '@twofold/postgres/migrate.ts'
+
+export const silent: Log = { info() {}, warn() {}, error() {} }
+
+export interface MigratedDatabase {
+  url: string
+  fetchEndpoint: string
+  db: Postgres
+  close(): Promise<void>
+}
+
+/** The whole schema on a database in memory of its own, with the index of one embedding model, and a connection to it. */
+export async function migratedDatabase(options: Partial<Connection> = {}, model = 'embedded:minilm-l6-v2-fp16'): Promise<MigratedDatabase> {
+  const migrations = await readMigrations()
+  const database = await testDatabase({
+    key: JSON.stringify([model, migrations]),
+    async prepare({ url, fetchEndpoint }) {
+      await migrate({ ownerUrl: url, fetchEndpoint })
+      await ensureModel({ url, fetchEndpoint }, model, 384)
+    },
+  })
+  const { url, fetchEndpoint } = database
+  const db = connect({ url, fetchEndpoint, ...connection, ...options })
+  return { url, fetchEndpoint, db, close: () => database.close() }
+}
+
+/** What a connection needs beside its place, as the service configures it. */
+export const connection = {
+  retry: { attempts: 3, delayMs: 5 },
+  breaker: { failures: 5, recoveryMs: 30_000 },
+  timeoutMs: 30_000,
+  now: () => new Date('2026-03-01T12:00:00Z'),
+  log: silent,
+}
