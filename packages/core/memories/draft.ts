@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { canonical } from '@twofold/operation/canonical.ts'
+import { canonical } from '@twofold/operation/json.ts'
 import { invalid } from '@twofold/operation/refusal.ts'
 import { type Entity, mentionsOf, type Relation } from '../entities/entity.ts'
 import { subjectOf } from '../namespaces/namespace.ts'

@@ -26,7 +26,7 @@ export async function expand(
   const reached = new Map<string, { from: RecallRow; hops: number }>()
   const starts = rows.slice(0, STARTS)
   const found = await Promise.all(
-    starts.map((row) => deps.graph.traverse(tenant, { start: [row.memory.id], ranges, via: [], direction: 'both', hops, limit: 100 }, { generations: [1], signal: caller.signal })),
+    starts.map((row) => deps.graph.traverse(tenant, { start: [row.memory.id], ranges, via: [], direction: 'both', hops, limit: 100 }, { generations: row.generations, signal: caller.signal })),
   )
   found.forEach(({ nodes }, i) => {
     for (const node of nodes) {

@@ -1,6 +1,6 @@
 import type { Caller } from '@twofold/operation/caller.ts'
-import { createPatch, type Operation } from 'rfc6902'
 import { Refusal } from '@twofold/operation/refusal.ts'
+import { createPatch } from 'rfc6902'
 import type { Deps } from '../ports.ts'
 import { sql } from '../sql.ts'
 import type { Memory } from './memory.ts'
@@ -32,7 +32,7 @@ export async function history(deps: Deps, caller: Caller, id: string, page: { li
 }
 
 /** How one version becomes another, as a JSON Patch (RFC 6902). Refuses `not_found` for versions there are not. */
-export async function diff(deps: Deps, caller: Caller, id: string, from: number, to: number): Promise<{ from: number; to: number; patch: Operation[] }> {
+export async function diff(deps: Deps, caller: Caller, id: string, from: number, to: number) {
   const { rows } = await deps.db.asCaller(caller, null, [
     exists(id),
     sql<{ version: number; memory: Memory }>`
@@ -41,7 +41,7 @@ export async function diff(deps: Deps, caller: Caller, id: string, from: number,
   ])
   const [a, b] = [from, to].map((version) => rows[1].find((row) => row.version === version)?.memory)
   if (!a || !b) throw new Refusal('not_found', `The memory has no version ${a ? to : from}.`)
-  return { from, to, patch: createPatch(a, b) }
+  return { from, to, patch: createPatch(a, b).map((operation) => ({ ...operation })) }
 }
 
 const exists = (id: string) => sql`

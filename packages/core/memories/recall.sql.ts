@@ -46,6 +46,8 @@ export interface RecallRow {
   /** How many the approximate index brought; as many as asked for means that there may be more. */
   scanned: number
   owed_since: string | null
+  /** The graph's generation that readers see, first. */
+  generations: number[]
 }
 
 const any = (column: string, values: readonly string[] | null): Statement =>
@@ -139,7 +141,8 @@ export const gather = (g: Gathering): Statement<RecallRow> => sql<RecallRow>`
       and ${any('m.type', g.types)} and ${any('m.kind', g.kinds)} and ${g.conditions}),
   ${fused(g)}
   select m.json as memory, f.score, f.vector, f.text, f.entity, f.recency, f.importance, (select count(*) from near)::int as scanned,
-    (select iso(min(l.owed_since)) from ledger l where l.tenant_id = current_tenant() and l.revision <> l.shown) as owed_since
+    (select iso(min(l.owed_since)) from ledger l where l.tenant_id = current_tenant() and l.revision <> l.shown) as owed_since,
+    (select s.generations from graph_state() s) as generations
   from fused f join readable_memories m on m.tenant_id = current_tenant() and m.id = f.id
   where ${g.threshold === null ? sql`true` : sql`f.vector >= ${g.threshold}::float8`}
   order by f.score desc, f.id desc limit ${g.limit}::int`
@@ -199,7 +202,7 @@ export const gatherAsOf = (g: Gathering, asOf: string): Statement<RecallRow> => 
       and ${any('m.type', g.types)} and ${any('m.kind', g.kinds)} and ${g.conditions}
       and (${g.vector !== null}::boolean or w.score is not null)),
   ${fused(g)}
-  select m.memory, f.score, f.vector, f.text, f.entity, f.recency, f.importance, 0 as scanned, null as owed_since
+  select m.memory, f.score, f.vector, f.text, f.entity, f.recency, f.importance, 0 as scanned, null as owed_since, '{}'::int[] as generations
   from fused f join m on m.id = f.id
   where ${g.threshold === null ? sql`true` : sql`f.vector >= ${g.threshold}::float8`}
   order by f.score desc, f.id desc limit ${g.limit}::int`

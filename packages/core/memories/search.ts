@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { Name, Namespace, NamespacePrefix } from '../namespaces/namespace.ts'
 import { Filter } from './filter.ts'
-import { Kind, Memory, MemoryType, Moment } from './memory.ts'
+import { Kind, MaxStaleness, Memory, MemoryType, Moment, onePlace } from './memory.ts'
 
 export const SearchQuery = z
   .strictObject({
@@ -22,15 +22,14 @@ export const SearchQuery = z
     mode: z.enum(['hybrid', 'vector', 'text']).default('hybrid'),
     precision: z.enum(['approximate', 'exact']).default('approximate'),
     expand: z.strictObject({ hops: z.int().min(0).max(3) }).optional(),
-    maxStalenessMs: z.int().min(0).max(86_400_000).optional(),
+    maxStalenessMs: MaxStaleness,
   })
   .superRefine((input, context) => {
     const issue = (path: string, message: string) => context.addIssue({ code: 'custom', path: [path], message })
     if (input.query === undefined && input.embedding === undefined) issue('query', 'is required, or embedding in its place')
     if (input.query === undefined && input.mode === 'text') issue('query', 'is required for mode text')
-    const places = (['namespace', 'namespacePrefix', 'userId'] as const).filter((name) => input[name] !== undefined)
-    if (places.length > 1) issue(places[1] as string, `cannot be given together with ${places[0]}`)
-    if (input.asOf !== undefined && places.length === 0) issue('asOf', 'needs a namespace, namespacePrefix or userId')
+    onePlace(input, context)
+    if (input.asOf !== undefined && input.namespace === undefined && input.namespacePrefix === undefined && input.userId === undefined) issue('asOf', 'needs a namespace, namespacePrefix or userId')
     if (input.asOf !== undefined && input.expand !== undefined) issue('expand', 'cannot be given together with asOf: the graph shows the present')
     if (input.threshold !== undefined && input.mode === 'text') issue('threshold', 'compares meanings, so mode cannot be text')
   })

@@ -141,8 +141,10 @@ export const deletePostings = (ids: readonly string[]): Statement => sql`
     where m.tenant_id = current_tenant() and m.id = any(${ids}::uuid[])) gone
   where p.tenant_id = current_tenant() and p.term = gone.term and p.subject = gone.subject and p.row = gone.row`
 
+export type Mentioning = Pick<Draft, 'id' | 'namespace' | 'subject' | 'entities' | 'relations'>
+
 /** Entities that are new in their subject, with the words they are found by; only new ones are owed to the graph. */
-export function upsertEntities(drafts: readonly Draft[], now: string, id: () => string): Statement[] {
+export function upsertEntities(drafts: readonly Mentioning[], now: string, id: () => string): Statement[] {
   const wanted = new Map<string, unknown>()
   for (const d of drafts) {
     for (const e of d.entities) {
@@ -170,7 +172,7 @@ export function upsertEntities(drafts: readonly Draft[], now: string, id: () => 
 }
 
 /** Mentions and relations of the drafts. An entity that the collector took in this very moment makes the list run again rather than lose a mention. */
-export function linkEntities(drafts: readonly Draft[]): Statement[] {
+export function linkEntities(drafts: readonly Mentioning[]): Statement[] {
   const mentions = drafts.flatMap((d) =>
     d.entities.map((e) => ({
       memory: d.id,

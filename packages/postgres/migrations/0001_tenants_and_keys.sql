@@ -171,9 +171,16 @@ begin
   return holder.uuid;
 end $$;
 
+-- A new secret under the same id; the old one may live on for a while. Who may call it for which key is decided by the statement that does.
+create function twofold.rotate_key(key_id uuid, new_hash bytea, former_lives_until timestamptz) returns void
+language sql security definer set search_path = twofold, pg_temp as $$
+  update api_keys k set hash = new_hash, former_hash = case when former_lives_until is null then null else k.hash end, former_until = former_lives_until
+  where k.id = key_id and k.tenant_id = current_tenant()
+$$;
+
 alter table twofold.api_keys enable row level security;
 create policy tenant on twofold.api_keys to twofold_app using (tenant_id = twofold.current_tenant()) with check (tenant_id = twofold.current_tenant());
 grant select (tenant_id, id, name, former_until, scopes, namespaces, created_at, expires_at, revoked_at, last_used_at),
-  insert, update (name, hash, former_hash, former_until, revoked_at) on twofold.api_keys to twofold_app;
+  insert, update (name, revoked_at) on twofold.api_keys to twofold_app;
 -- Only the owner starts a machine's own tenant, and only the operator's verbs span tenants.
 revoke execute on function twofold.ensure_tenant from public;

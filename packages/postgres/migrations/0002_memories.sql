@@ -51,7 +51,7 @@ create unique index memories_by_row on twofold.memories (tenant_id, row);
 create index memories_by_namespace on twofold.memories (tenant_id, namespace, id);
 create index memories_by_update on twofold.memories (tenant_id, updated_at, id);
 create index memories_by_creator on twofold.memories (tenant_id, created_by, id);
-create index memories_owing_models on twofold.memories (tenant_id, id) where owes_embedding or owes_entities;
+create index memories_owing_models on twofold.memories (tenant_id, id) where (owes_embedding or owes_entities) and deleted_at is null;
 create index memories_pending on twofold.memories (tenant_id, pending_until) where pending_until is not null;
 
 create function twofold.memory_json(m twofold.memories) returns jsonb language sql stable parallel safe as $$

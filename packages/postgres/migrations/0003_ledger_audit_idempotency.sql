@@ -117,7 +117,7 @@ language sql stable security definer set search_path = twofold, pg_temp as $$
     select min(l.owed_since) as since from ledger l
     where work = 'graph' and l.tenant_id = t.id and l.revision <> l.shown and l.parked_at is null
       and (l.leased_until is null or l.leased_until <= at) and (l.not_before is null or l.not_before <= at)
-    union all select (select m.updated_at from memories m where m.tenant_id = t.id and (m.owes_embedding or m.owes_entities) and m.pending_until is null limit 1)
+    union all select (select m.updated_at from memories m where m.tenant_id = t.id and (m.owes_embedding or m.owes_entities) and m.deleted_at is null and m.pending_until is null limit 1)
     where work = 'models'
     union all select min(m.pending_until) from memories m where work = 'pending' and m.tenant_id = t.id and m.pending_until <= at
     union all select min(c.since) from collectable c where work = 'collect' and c.tenant_id = t.id

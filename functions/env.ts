@@ -1,0 +1,64 @@
+import { z } from 'zod'
+
+/** The only reader of the environment. Every variable is checked at start; a bad one is named with what it was and what is allowed. */
+
+const flag = (otherwise: boolean) =>
+  z
+    .enum(['true', 'false', '1', '0'], { error: 'true or false' })
+    .transform((value) => value === 'true' || value === '1')
+    .default(otherwise)
+const whole = (least: number, most: number, otherwise: number) =>
+  z
+    .string()
+    .regex(/^\d+$/, `a whole number from ${least} to ${most}`)
+    .transform(Number)
+    .refine((n) => n >= least && n <= most, `a whole number from ${least} to ${most}`)
+    .default(otherwise)
+const url = (...protocols: string[]) =>
+  z.string().refine((value) => URL.canParse(value) && protocols.includes(new URL(value).protocol), `a URL that begins with ${protocols.map((p) => `${p}//`).join(' or ')}`)
+const model = z.string().regex(/^(embedded|[a-z][a-z0-9-]*:.+)$/, 'embedded, or provider:model such as openai:text-embedding-3-small')
+/** Settings that no part of this version reads: refused rather than passed over in silence. */
+const unavailable = z.undefined({ error: 'nothing, since this version has no such part' })
+
+const Env = z.object({
+  DATABASE_URL: url('postgres:', 'postgresql:'),
+  DATABASE_HTTP_URL: url('http:', 'https:').optional(),
+  UPSTASH_REDIS_REST_URL: url('http:', 'https:').optional(),
+  UPSTASH_REDIS_REST_TOKEN: z.string().min(1).optional(),
+  GRAPH_QUEUE_URL: url('http:', 'https:').optional(),
+  AWS_ENDPOINT_URL_SQS: url('http:', 'https:').optional(),
+  AWS_REGION: z.string().min(1).default('us-east-1'),
+  AWS_ACCESS_KEY_ID: z.string().min(1).optional(),
+  AWS_SECRET_ACCESS_KEY: z.string().min(1).optional(),
+  AWS_SESSION_TOKEN: z.string().min(1).optional(),
+  EMBEDDING_MODEL: model.default('embedded'),
+  EMBEDDING_DIMENSIONS: whole(1, 4000, 0).transform((n) => n || undefined),
+  LANGUAGE_MODEL: model.default('embedded'),
+  ENABLE_GRAPH_STORE: flag(true),
+  ROLLBACK_ON_PARTIAL_FAILURE: flag(false),
+  RETRY_ATTEMPTS: whole(1, 10, 3),
+  RETRY_DELAY_MS: whole(1, 10_000, 50),
+  DEFAULT_MAX_STALENESS_MS: whole(0, 86_400_000, 0),
+  TWOFOLD_OPERATOR_KEY: z.string().min(16, 'at least 16 characters').optional(),
+  LOG_LEVEL: z.enum(['info', 'warn', 'error', 'silent'], { error: 'info, warn, error or silent' }).default('warn'),
+  NEO4J_URI: unavailable,
+  INGEST_QUEUE_URL: unavailable,
+})
+export type Env = z.infer<typeof Env>
+
+const SECRET = /KEY|TOKEN|URL|PASSWORD/
+
+/** Reads and checks the variables; throws one error with a line for each bad one. */
+export function readEnv(variables: Record<string, string | undefined> = process.env): Env {
+  const given = Object.fromEntries(Object.entries(variables).filter(([, value]) => value !== undefined && value !== ''))
+  const parsed = Env.safeParse(given)
+  if (parsed.success) return parsed.data
+  const lines = parsed.error.issues.map((issue) => {
+    const name = String(issue.path[0])
+    const value = given[name]
+    const was = value === undefined ? 'is not set' : SECRET.test(name) ? 'is set to something else' : `is "${value}"`
+    const allowed = issue.message.replace(/^Invalid input.*received undefined$/, 'a value')
+    return `${name} ${was}; allowed is ${allowed}.`
+  })
+  throw new Error(`The configuration cannot be used:\n${[...new Set(lines)].map((line) => `  ${line}`).join('\n')}`)
+}

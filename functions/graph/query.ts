@@ -1,0 +1,18 @@
+import { GraphAnswer, GraphQuery, query as queryGraph } from '@twofold/core/graph/query.ts'
+import { lambda } from '../lambda.ts'
+import { operation } from '../operation.ts'
+
+export const query = operation({
+  name: 'graph.query',
+  method: 'post',
+  path: '/v1/graph/query',
+  scope: 'graph:read',
+  summary: 'What hangs together with a memory or an entity, up to four edges away.',
+  input: GraphQuery,
+  output: GraphAnswer,
+  write: false,
+  example: { start: { type: 'person', value: 'John Smith' }, hops: 2, limit: 20, namespacePrefix: 'user:alice' },
+  handle: (deps, input, caller) => queryGraph(deps, caller, input),
+})
+
+export const handler = lambda(query)

@@ -1,0 +1,24 @@
+import { Remembered, RememberInput } from '@twofold/core/memories/memory.ts'
+import { remember } from '@twofold/core/memories/remember.ts'
+import { answer } from '@twofold/operation/operation.ts'
+import { lambda } from '../lambda.ts'
+import { operation } from '../operation.ts'
+
+export const add = operation({
+  name: 'memories.add',
+  method: 'post',
+  path: '/v1/memories',
+  scope: 'memories:write',
+  summary: 'Remember one thing, in both stores.',
+  input: RememberInput,
+  output: Remembered,
+  status: 201,
+  etag: ({ memory }) => memory.version,
+  example: { userId: 'alice', content: 'Met John Smith from Acme in Berlin about the launch.' },
+  handle: async (deps, input, caller) => {
+    const { answer: remembered, replayed } = await remember(deps, caller, input)
+    return answer(remembered, { replayed })
+  },
+})
+
+export const handler = lambda(add)

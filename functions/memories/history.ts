@@ -1,0 +1,33 @@
+import { history as historyOf } from '@twofold/core/memories/history.ts'
+import { Memory, MemoryId, Version } from '@twofold/core/memories/memory.ts'
+import { cursor, cursorAt, limit, Page } from '@twofold/operation/page.ts'
+import { z } from 'zod'
+import { lambda } from '../lambda.ts'
+import { operation } from '../operation.ts'
+
+const HistoryItem = z.object({
+  version: z.number(),
+  action: z.string(),
+  reason: z.string().nullable(),
+  actor: z.string(),
+  onBehalfOf: z.string().nullable(),
+  requestId: z.string().nullable(),
+  at: z.string(),
+  memory: Memory,
+})
+
+export const history = operation({
+  name: 'memories.history',
+  method: 'get',
+  path: '/v1/memories/{id}/history',
+  scope: 'memories:read',
+  summary: 'Every version of a memory, newest first: who, when, what and why.',
+  input: z.strictObject({ id: MemoryId, limit, cursor: cursor(Version) }),
+  output: Page(HistoryItem),
+  handle: async (deps, { id, limit, cursor: after = null }, caller) => {
+    const { items, next } = await historyOf(deps, caller, id, { limit, after })
+    return { items, nextCursor: cursorAt(next) }
+  },
+})
+
+export const handler = lambda(history)

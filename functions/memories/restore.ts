@@ -1,0 +1,23 @@
+import { MemoryId, Remembered, Version } from '@twofold/core/memories/memory.ts'
+import { restore as restoreMemory } from '@twofold/core/memories/restore.ts'
+import { answer } from '@twofold/operation/operation.ts'
+import { z } from 'zod'
+import { lambda } from '../lambda.ts'
+import { operation } from '../operation.ts'
+
+export const restore = operation({
+  name: 'memories.restore',
+  method: 'post',
+  path: '/v1/memories/{id}/restore',
+  scope: 'memories:write',
+  summary: 'Undo a soft deletion, or make an old version the newest.',
+  input: z.strictObject({ id: MemoryId, version: Version.optional() }),
+  output: Remembered,
+  etag: ({ memory }) => memory.version,
+  handle: async (deps, { id, version }, caller) => {
+    const { answer: remembered, replayed } = await restoreMemory(deps, caller, id, version)
+    return answer(remembered, { replayed })
+  },
+})
+
+export const handler = lambda(restore)
