@@ -23,12 +23,11 @@ export function poolBackend(pool: Pool, log: (message: string) => void): SqlBack
   const prepared = new WeakMap<PoolClient, Prepared>()
   pool.on('error', (error) => log(`a database connection broke: ${error.message}`))
 
-  /** A statement prepared before a table changed is refused once; nothing of the list has happened then, so it is sent again. */
   async function run(statements: readonly SqlStatement[], inTransaction: boolean): Promise<SqlResult[]> {
     try {
       return await send(statements, inTransaction)
     } catch (error) {
-      if ((error as { routine?: string }).routine !== 'RevalidateCachedQuery') throw error
+      if (!isStale(error)) throw error
       return send(statements, inTransaction)
     }
   }
@@ -46,7 +45,7 @@ export function poolBackend(pool: Pool, log: (message: string) => void): SqlBack
       return await client.query(new Batch(statements, known)).done
     } catch (error) {
       if (inTransaction && !broken) await client.query('rollback').catch(watch)
-      if ((error as { routine?: string }).routine === 'RevalidateCachedQuery') {
+      if (isStale(error)) {
         known.names.clear()
         await client.query('deallocate all').catch(watch)
       }
@@ -65,6 +64,12 @@ export function poolBackend(pool: Pool, log: (message: string) => void): SqlBack
     },
     close: () => pool.end(),
   }
+}
+
+/** A prepared statement whose table has changed since, or that was deallocated. Nothing of the list has happened, so it may be sent again. */
+const isStale = (error: unknown): boolean => {
+  const { code, routine } = error as { code?: string; routine?: string }
+  return code === '26000' || routine === 'RevalidateCachedQuery'
 }
 
 function begin({ isolation, readOnly, deferrable }: TransactionMode): string {

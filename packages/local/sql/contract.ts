@@ -146,7 +146,10 @@ export function sqlContract(name: string, open: () => Promise<SqlBackend>): void
       await expect(neonSql.transaction([neonSql`insert into things values (1, 'a')`], options)).rejects.toMatchObject({ code: '25006' })
     })
 
-    test('a statement prepared before its table changed still answers', async () => {
+    test('a statement that was prepared and deallocated, or whose table changed, still answers', async () => {
+      for (let i = 0; i < 3; i++) await sql`select 1 as one`
+      await sql`deallocate all`
+      expect((await sql`select 1 as one`).rows).toEqual([{ one: 1 }])
       await sql`insert into things values (1, 'a')`
       for (let i = 0; i < 3; i++) await sql`select * from things`
       await sql`alter table things add added int default 7`

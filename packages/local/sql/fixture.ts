@@ -29,10 +29,13 @@ export interface Preparation {
  * node_modules/.cache, so only the first test file of the first run pays for it.
  */
 export async function testDatabase(preparation?: Preparation): Promise<TestDatabase> {
-  if (!preparation) return open(await template('empty', async () => undefined))
+  if (!preparation) return open(await emptyTemplate())
   const key = createHash('sha256').update(preparation.key).digest('hex').slice(0, 16)
   return open(await template(key, async (database) => preparation.prepare(database)))
 }
+
+/** An empty database, for `openPglite`. */
+export const emptyTemplate = (): Promise<Uint8Array<ArrayBuffer>> => template('empty', async () => undefined)
 
 async function open(data: Uint8Array<ArrayBuffer> | undefined): Promise<TestDatabase & { dump(): Promise<Uint8Array<ArrayBuffer>> }> {
   const url = 'postgresql://owner:test@localhost/twofold'
@@ -55,7 +58,7 @@ async function template(name: string, prepare: (database: TestDatabase) => Promi
   const path = `${CACHE}pglite-0.5.14-${name}.tar`
   const cached = await readFile(path).catch(() => null)
   if (cached) return new Uint8Array(cached)
-  const database = await open(name === 'empty' ? undefined : await template('empty', async () => undefined))
+  const database = await open(name === 'empty' ? undefined : await emptyTemplate())
   try {
     await prepare(database)
     const dump = await database.dump()

@@ -32,7 +32,7 @@ export class PgliteSocket extends Duplex {
     })
     let failure: Error | undefined
     worker.on('error', (error) => {
-      failure = error as Error
+      failure = new Error(`PGlite stopped: ${(error as Error).message}`, { cause: error })
     })
     worker.on('exit', () => this.destroy(failure))
     return this

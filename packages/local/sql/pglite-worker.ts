@@ -10,21 +10,18 @@ const answer = (message: FromWorker, transfer: ArrayBuffer[] = []) => port.postM
 
 const { dataDir, template } = workerData as PgliteData
 const extensions = { vector }
+const begin = template === undefined ? {} : { loadDataDir: new Blob([template]) }
 
 /** Made beside its place and renamed, so that a process killed meanwhile leaves no half of a store. */
 async function create(folder: string): Promise<void> {
   const unfinished = `${folder}.unfinished`
   rmSync(unfinished, { recursive: true, force: true })
-  await (await PGlite.create({ dataDir: unfinished, extensions })).close()
+  await (await PGlite.create({ dataDir: unfinished, extensions, ...begin })).close()
   renameSync(unfinished, folder)
 }
 
 if (dataDir !== undefined && !existsSync(dataDir)) await create(dataDir)
-const db = await PGlite.create({
-  ...(dataDir === undefined ? {} : { dataDir }),
-  ...(template === undefined ? {} : { loadDataDir: new Blob([template]) }),
-  extensions,
-})
+const db = await PGlite.create(dataDir === undefined ? { extensions, ...begin } : { dataDir, extensions })
 
 port.on('message', async (message: ToWorker) => {
   if (message.kind === 'wire') {

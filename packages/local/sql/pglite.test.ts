@@ -7,12 +7,13 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { sqlContract } from './contract.ts'
+import { emptyTemplate } from './fixture.ts'
 import { openPglite } from './pglite.ts'
 import { keepUp } from './upkeep.ts'
 
 const log = console.error
 
-sqlContract('PGlite behind /sql', () => openPglite({ log }))
+sqlContract('PGlite behind /sql', async () => openPglite({ log, template: await emptyTemplate() }))
 
 describe('a store on disk', () => {
   let folder: string
@@ -50,7 +51,7 @@ describe('a store on disk', () => {
   })
 
   test('one folder is opened once at a time, and the message names the process that has it', { timeout: 30_000 }, async () => {
-    const store = await openPglite({ folder, log })
+    const store = await openPglite({ folder, log, template: await emptyTemplate() })
     await expect(openPglite({ folder, log })).rejects.toMatchObject({
       name: 'LockedError',
       pid: process.pid,
@@ -62,6 +63,21 @@ describe('a store on disk', () => {
     const again = await openPglite({ folder, log })
     expect(await query(again, 'select * from kept')).toEqual([['1']])
     await again.close()
+  })
+
+  test('when Postgres itself dies the running statement fails and the next one finds all that was kept', { timeout: 30_000 }, async () => {
+    const logged: string[] = []
+    const store = await openPglite({ folder, log: (message) => void logged.push(message), template: await emptyTemplate() })
+    try {
+      await query(store, 'create table kept as select 1 as one')
+      const dying = expect(query(store, '/* past the check for it */ copy kept from stdin')).rejects.toThrow('PGlite stopped')
+      const next = query(store, 'select * from kept')
+      await dying
+      expect(await next).toEqual([['1']])
+      expect(logged).toEqual([])
+    } finally {
+      await store.close()
+    }
   })
 
   test('a store of another Postgres is refused with both versions', async () => {
@@ -76,7 +92,7 @@ describe('a store on disk', () => {
   })
 
   test('tables are analyzed and vacuumed and the log is checkpointed without background processes', { timeout: 30_000 }, async () => {
-    const store = await openPglite({ folder, log })
+    const store = await openPglite({ folder, log, template: await emptyTemplate() })
     try {
       await query(store, 'create table busy (n int, body text storage external)')
       await query(store, `insert into busy select n, repeat(md5(n::text), 100) from generate_series(1, 20000) n`)

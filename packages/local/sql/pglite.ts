@@ -13,7 +13,7 @@ const POSTGRES_MAJOR = '18'
 export interface PgliteOptions {
   /** Keeps the store on disk, held by one process at a time; without it the database is in memory. */
   folder?: string
-  /** A dumped store to begin with, in memory. */
+  /** A dumped store to begin with, instead of an empty one that takes seconds to make. */
   template?: Uint8Array<ArrayBuffer>
   log(message: string): void
 }
