@@ -18,7 +18,9 @@ create table graph.nodes (
   properties jsonb not null,
   -- A tombstone since then: no content, only the revision that nothing older may overwrite.
   gone_at timestamptz,
-  primary key (tenant_id, generation, id)
+  -- The id before the generation: a tenant has one generation or two, and a planner without statistics must not take
+  -- that for a choice.
+  primary key (tenant_id, id, generation)
 );
 create index nodes_gone on graph.nodes (tenant_id, generation, gone_at) where gone_at is not null;
 
@@ -33,10 +35,10 @@ create table graph.edges (
   relation text collate "C" not null,
   namespace text collate "C" not null,
   confidence double precision not null,
-  primary key (tenant_id, generation, owner, type, from_id, to_id, relation)
+  primary key (tenant_id, owner, generation, type, from_id, to_id, relation)
 );
-create index edges_by_from on graph.edges (tenant_id, generation, from_id);
-create index edges_by_to on graph.edges (tenant_id, generation, to_id);
+create index edges_by_from on graph.edges (tenant_id, from_id, generation);
+create index edges_by_to on graph.edges (tenant_id, to_id, generation);
 
 do $$ declare t text; begin
   foreach t in array array['nodes', 'edges'] loop
@@ -58,6 +60,8 @@ create index ledger_tombstones on twofold.ledger (tenant_id, tombstone_at) where
 create index ledger_leased on twofold.ledger (tenant_id, lease) where lease is not null;
 -- How far the graph lags for one subject, asked by every read of the graph.
 create index ledger_owed_by_subject on twofold.ledger (tenant_id, subject, owed_since) where revision <> shown;
+-- A name asked for over many subjects.
+create index entities_by_spelling on twofold.entities (tenant_id, normalized, type);
 drop index twofold.idempotency_keys_by_age;
 create index idempotency_keys_by_age on twofold.idempotency_keys (tenant_id, created_at);
 
@@ -79,4 +83,9 @@ language sql stable security definer set search_path = twofold, pg_temp as $$
   ) w on w.since is not null
   order by w.since
   limit most
+$$;
+
+create function twofold.entity_node(e twofold.entities) returns jsonb language sql stable parallel safe as $$
+  select jsonb_build_object('id', e.id, 'kind', 'entity', 'type', e.type, 'value', e.value, 'normalized', e.normalized,
+    'subject', e.subject, 'createdAt', twofold.iso(e.created_at))
 $$;

@@ -1,0 +1,60 @@
+import type { Caller } from '@twofold/operation/caller.ts'
+import { z } from 'zod'
+import { EntityType } from '../entities/entity.ts'
+import { entityVisible } from '../entities/visible.sql.ts'
+import { below, Namespace } from '../namespaces/namespace.ts'
+import type { Deps } from '../ports.ts'
+import { type Statement, sql } from '../sql.ts'
+import { queryTerms, terms } from '../text/words.ts'
+import { EntityNode } from './node.ts'
+
+const Subject = Namespace.refine((subject) => subject.split(':').length === 2, 'must have exactly two segments, such as user:alice')
+
+export const EntitiesQuery = z.strictObject({
+  q: z.string().max(500).optional().meta({ description: 'Words of the name, whole, in any order and spelling.' }),
+  type: EntityType.optional(),
+  subject: Subject.optional(),
+  limit: z.coerce.number().int().min(1).max(500).default(50),
+  cursor: z.uuid('must be the nextCursor of an earlier answer').optional(),
+})
+export type EntitiesQuery = z.infer<typeof EntitiesQuery>
+
+export const EntitiesPage = z.object({ items: z.array(EntityNode), nextCursor: z.string().nullable() })
+
+/**
+ * The entities that the key may see, oldest first, from Postgres alone, so they are there before the graph shows them.
+ * Entities made while somebody pages come last; none is skipped or answered twice. Refuses `forbidden` for a subject
+ * that no grant covers.
+ */
+export async function listEntities(deps: Deps, caller: Caller, input: EntitiesQuery): Promise<z.infer<typeof EntitiesPage>> {
+  const now = deps.now().toISOString()
+  const { q, type, subject, limit, cursor } = input
+  const { rows } = await deps.db.asCaller(caller, subject === undefined ? null : below(subject), [
+    sql<{ node: EntityNode }>`
+      select entity_node(e) as node from entities e
+      where e.tenant_id = current_tenant()
+        ${subject === undefined ? sql`` : sql`and e.subject = ${subject}`}
+        ${type === undefined ? sql`` : sql`and e.type = ${type}`}
+        ${cursor === undefined ? sql`` : sql`and e.id > ${cursor}::uuid`}
+        ${q === undefined ? sql`` : sql`and e.id = any(array(${named(q, subject)}))`}
+        and ${entityVisible(null, now)}
+      order by e.id limit ${limit + 1}::int`,
+  ])
+  const items = rows[0].slice(0, limit).map((row) => row.node)
+  return { items, nextCursor: rows[0].length > limit ? (items.at(-1)?.id ?? null) : null }
+}
+
+/** Entities with each word of `q` in their name, in one spelling of the word or another; words that say nothing are left out. */
+function named(q: string, subject: string | undefined): Statement {
+  const telling = new Set(queryTerms(q))
+  const words = q
+    .split(/\s+/)
+    .map((word) => terms(word).flatMap(({ term }) => (telling.has(term) ? [term] : [])))
+    .filter((spellings) => spellings.length > 0)
+  const pairs = words.flatMap((spellings, word) => spellings.map((term) => ({ word, term })))
+  return sql`
+    select t.entity_id from jsonb_to_recordset(${JSON.stringify(pairs)}::jsonb) as w (word int, term int)
+    join entity_terms t on t.tenant_id = current_tenant() and t.term = w.term
+      ${subject === undefined ? sql`` : sql`and t.subject = subject_number(${subject})`}
+    group by t.entity_id having count(distinct w.word) = ${words.length}::int`
+}

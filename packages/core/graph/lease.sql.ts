@@ -1,0 +1,161 @@
+import { type Statement, sql } from '../sql.ts'
+
+/** What a lease is taken with. Times are ISO 8601, from the injected clock. */
+export interface LeaseTerms {
+  lease: string
+  now: string
+  until: string
+}
+
+/** Owed, and neither somebody's, nor waiting after a failure, nor parked. */
+const due = (now: string): Statement => sql`
+  l.revision <> l.shown and l.parked_at is null
+  and (l.leased_until is null or l.leased_until <= ${now}::timestamptz) and (l.not_before is null or l.not_before <= ${now}::timestamptz)`
+
+const mentionedBy = (ids: readonly string[]): Statement => sql`
+  select me.entity_id from memory_entities me where me.tenant_id = current_tenant() and me.memory_id = any(${ids}::uuid[])`
+
+const take = (picked: Statement, { lease, until }: LeaseTerms): Statement => sql`
+  with picked as (${picked} for update skip locked)
+  update ledger l set lease = ${lease}::uuid, leased_until = ${until}::timestamptz, attempts = l.attempts + 1
+  from picked p where l.tenant_id = current_tenant() and l.id = p.id`
+
+/**
+ * Leases those of `ids` that are due, at most `most` rows, and with memories the entities they mention: an edge cannot
+ * be seen before both its ends.
+ */
+export const leaseThese = (ids: readonly string[], most: number, terms: LeaseTerms): Statement =>
+  take(
+    sql`select l.id from ledger l
+      where l.tenant_id = current_tenant() and l.id = any(array(select unnest(${ids}::uuid[]) union ${mentionedBy(ids)})) and ${due(terms.now)}
+      order by l.id = any(${ids}::uuid[]) desc, l.id limit ${most}::int`,
+    terms,
+  )
+
+/** Leases the `most` rows of the tenant that have been owed longest. */
+export const leaseOldest = (most: number, terms: LeaseTerms): Statement =>
+  take(
+    sql`select l.id from ledger l where l.tenant_id = current_tenant() and ${due(terms.now)} order by l.owed_since, l.id limit ${most}::int`,
+    terms,
+  )
+
+export interface LedgerRow {
+  id: string
+  kind: 'memory' | 'entity'
+  subject: string
+  bucket: number
+  revision: number
+  shown: number
+  mine: boolean
+  /** Leased by somebody else at this moment. */
+  taken: boolean
+  /** Parked, or waiting after a failure. */
+  failed: boolean
+  generations: number[]
+  epoch: number
+  memory: MemoryTruth | null
+  entity: EntityTruth | null
+}
+
+export interface MemoryTruth {
+  namespace: string
+  type: string
+  kind: string
+  version: number
+  contentHash: string
+  importance: number
+  occurredAt: string
+  /** Deleted or expired: nothing to show. */
+  gone: boolean
+  mentions: { entity: string; about: boolean; confidence: number; namespace: string }[] | null
+  relations: { from: string; type: string; to: string; confidence: number; namespace: string }[] | null
+}
+
+export interface EntityTruth {
+  type: string
+  value: string
+  normalized: string
+}
+
+/**
+ * The leased rows with their truth, and how it stands with the others of `ids` and what they mention: one statement, so revision and truth
+ * are of one snapshot. Pending memories are read too: the graph must have them before anybody else may.
+ */
+export const readLeased = (ids: readonly string[], { lease, now }: LeaseTerms): Statement<LedgerRow> => sql<LedgerRow>`
+  select l.id, l.kind, l.subject, l.bucket::int as bucket, l.revision, l.shown, s.generations, s.epoch,
+    coalesce(l.lease = ${lease}::uuid, false) as mine,
+    coalesce(l.leased_until > ${now}::timestamptz, false) as taken,
+    l.parked_at is not null or coalesce(l.not_before > ${now}::timestamptz, false) as failed,
+    case when l.kind = 'memory' and l.lease = ${lease}::uuid then (
+      select jsonb_build_object('namespace', m.namespace, 'type', m.type, 'kind', m.kind, 'version', m.version,
+        'contentHash', encode(sha256(convert_to(m.content, 'UTF8')), 'hex'), 'importance', m.importance, 'occurredAt', iso(m.occurred_at),
+        'gone', m.deleted_at is not null or coalesce(m.expires_at <= ${now}::timestamptz, false),
+        'mentions', (
+          select jsonb_agg(jsonb_build_object('entity', me.entity_id, 'about', me.about, 'confidence', me.confidence, 'namespace', me.namespace))
+          from memory_entities me where me.tenant_id = m.tenant_id and me.memory_id = m.id),
+        'relations', (
+          select jsonb_agg(jsonb_build_object('from', r.from_id, 'type', r.type, 'to', r.to_id, 'confidence', r.confidence, 'namespace', r.namespace))
+          from relations r where r.tenant_id = m.tenant_id and r.memory_id = m.id))
+      from memories m where m.tenant_id = l.tenant_id and m.id = l.id) end as memory,
+    case when l.kind = 'entity' and l.lease = ${lease}::uuid then (
+      select jsonb_build_object('type', e.type, 'value', e.value, 'normalized', e.normalized)
+      from entities e where e.tenant_id = l.tenant_id and e.id = l.id) end as entity
+  from ledger l cross join graph_state() s
+  where l.tenant_id = current_tenant()
+    and (l.lease = ${lease}::uuid or l.id = any(${ids}::uuid[]) or (l.revision <> l.shown and l.id = any(array(${mentionedBy(ids)}))))
+  order by l.id`
+
+/** What the graph was seen to take. */
+export interface Settled {
+  id: string
+  revision: number
+  version: number | null
+  digest: readonly [number, number] | null
+}
+
+/**
+ * Notes what the graph shows now, for rows that are still ours, in the epoch they were leased in. A row that moved
+ * meanwhile stays owed, since the moment we read it: what moved it came later.
+ */
+export const settleLeased = (
+  rows: readonly Settled[],
+  epoch: number,
+  readAt: string,
+  { lease, now }: LeaseTerms,
+): Statement<{ id: string; revision: number; shown: number }> => sql`
+  with s as (select * from jsonb_to_recordset(${JSON.stringify(
+    rows.map(({ id, revision, version, digest }) => ({ id, revision, version, high: digest?.[0], low: digest?.[1] })),
+  )}::jsonb) as s (id uuid, revision int, version int, high int, low int)),
+  mine as materialized (
+    select l.id from ledger l cross join graph_state() g
+    where l.tenant_id = current_tenant() and l.lease = ${lease}::uuid and g.epoch = ${epoch}::int order by l.id for update of l)
+  update ledger l set shown = s.revision, shown_version = s.version, shown_at = ${now}::timestamptz, digest_high = s.high, digest_low = s.low,
+    tombstone_at = case when s.high is null then ${now}::timestamptz end, lease = null, leased_until = null,
+    attempts = 0, not_before = null, failure = null,
+    owed_since = case when l.revision = s.revision then l.owed_since else greatest(l.owed_since, ${readAt}::timestamptz) end
+  from s join mine using (id)
+  where l.tenant_id = current_tenant() and l.id = s.id and l.lease = ${lease}::uuid
+  returning l.id, l.revision, l.shown`
+
+/**
+ * Notes what the graph refused: tried again later and later, parked at the last attempt until somebody changes it.
+ * Whatever was owed anew since it was read deserves a new attempt at once.
+ */
+export const failLeased = (
+  rows: readonly { id: string; revision: number; failure: string }[],
+  { attempts, baseSeconds }: { attempts: number; baseSeconds: number },
+  { lease, now }: LeaseTerms,
+): Statement => sql`
+  with s as (select * from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as s (id uuid, revision int, failure text)),
+  mine as materialized (select l.id from ledger l where l.tenant_id = current_tenant() and l.lease = ${lease}::uuid order by l.id for update)
+  update ledger l set lease = null, leased_until = null, failure = s.failure,
+    not_before = ${now}::timestamptz + least(${baseSeconds}::float8 * 2 ^ (l.attempts - 1), 3600) * interval '1 second',
+    parked_at = case when l.attempts >= ${attempts}::int then ${now}::timestamptz end
+  from s join mine using (id)
+  where l.tenant_id = current_tenant() and l.id = s.id and l.revision = s.revision`
+
+/** Gives back whatever this lease still holds; an attempt that the graph's absence spoiled does not count. */
+export const releaseLeased = ({ lease }: LeaseTerms): Statement => sql`
+  with mine as materialized (select l.id from ledger l where l.tenant_id = current_tenant() and l.lease = ${lease}::uuid order by l.id for update)
+  update ledger l set lease = null, leased_until = null, attempts = greatest(l.attempts - 1, 0)
+  from mine where l.tenant_id = current_tenant() and l.id = mine.id and l.lease = ${lease}::uuid`

@@ -1,0 +1,172 @@
+import { GraphStoreError } from '../failures.ts'
+import type { Deps } from '../ports.ts'
+import {
+  failLeased,
+  type LeaseTerms,
+  type LedgerRow,
+  leaseOldest,
+  leaseThese,
+  readLeased,
+  releaseLeased,
+  type Settled,
+  settleLeased,
+} from './lease.sql.ts'
+import type { Projection } from './port.ts'
+import { projectionOf } from './projection.ts'
+
+/** Rows in one lease and one graph transaction. */
+export const MOST_ROWS = 200
+/** A row that the graph refuses is tried this often, 2, 4, 8 … seconds apart, then parked. */
+const ATTEMPTS = 5
+const BASE_SECONDS = 2
+/** What is left of a lease for settling when a graph transaction has used up its time. */
+const SETTLING_SHARE = 0.2
+
+export type ProjectDeps = Pick<Deps, 'db' | 'graph' | 'log' | 'settings' | 'now' | 'id'>
+
+/** How it stands with one ledger row after `project`. */
+export interface Outcome {
+  id: string
+  /**
+   * `shown`: nothing is owed. `owed`: it moved meanwhile, or somebody is changing it. `taken`: another writer has it
+   * under lease. `failed`: the graph could not be reached (`retryable`), or refuses this row.
+   */
+  state: 'shown' | 'owed' | 'taken' | 'failed'
+  retryable: boolean
+  /** What the graph should show, and what it is known to show. */
+  revision: number
+  shown: number
+}
+
+/**
+ * The one way into the graph: leases owed rows, reads what Postgres says of them now, applies that in one graph
+ * transaction and notes what is shown. `which` names rows (memories bring the entities they mention) or asks for those
+ * owed longest, at most `MOST_ROWS`. Late, doubled and concurrent calls are harmless.
+ * Answers how it stands with every row named or leased; a row the ledger does not know is not among them.
+ * Throws only when Postgres fails; then what was leased comes free when its lease ends.
+ */
+export async function project(
+  deps: ProjectDeps,
+  tenant: string,
+  which: readonly string[] | { oldest: number },
+  options: { signal?: AbortSignal; timeoutMs?: number } = {},
+): Promise<Outcome[]> {
+  if ('oldest' in which) return projectOnce(deps, tenant, [], leaseOldest.bind(null, Math.min(which.oldest, MOST_ROWS)), options)
+  const ids = [...new Set(which)]
+  const outcomes: Outcome[] = []
+  for (let i = 0; i < ids.length; i += MOST_ROWS) {
+    const part = ids.slice(i, i + MOST_ROWS)
+    outcomes.push(...(await projectOnce(deps, tenant, part, leaseThese.bind(null, part, MOST_ROWS), options)))
+  }
+  return outcomes
+}
+
+type LeaseStatement = (terms: LeaseTerms) => ReturnType<typeof leaseOldest>
+
+async function projectOnce(
+  deps: ProjectDeps,
+  tenant: string,
+  ids: readonly string[],
+  lease: LeaseStatement,
+  options: { signal?: AbortSignal; timeoutMs?: number },
+): Promise<Outcome[]> {
+  const start = deps.now()
+  const until = new Date(start.getTime() + deps.settings.leaseMs)
+  const terms = { lease: deps.id(), now: start.toISOString(), until: until.toISOString() }
+  const [, rows] = await deps.db.asTenant(tenant, [lease(terms), readLeased(ids, terms)])
+  const mine = rows.filter((row) => row.mine)
+  const others = rows.filter((row) => !row.mine).map(standing)
+  if (mine.length === 0) return others
+  const applied = await applyLeased(deps, tenant, mine, until, options)
+  return [...others, ...(await settle(deps, tenant, terms, mine, applied))]
+}
+
+function standing({ id, revision, shown, taken, failed }: LedgerRow): Outcome {
+  const state = revision === shown ? 'shown' : failed ? 'failed' : taken ? 'taken' : 'owed'
+  return { id, state, retryable: false, revision, shown }
+}
+
+interface Applied {
+  shown: Settled[]
+  refused: { id: string; revision: number; failure: string }[]
+  /** Ids that the graph was not there for. */
+  unreached: Set<string>
+}
+
+/** Halves what the graph refuses until single rows are left, so that a poison row takes no other with it. */
+async function applyLeased(
+  { graph, log, now, settings }: ProjectDeps,
+  tenant: string,
+  rows: readonly LedgerRow[],
+  until: Date,
+  { signal, timeoutMs = Number.POSITIVE_INFINITY }: { signal?: AbortSignal; timeoutMs?: number },
+): Promise<Applied> {
+  const applied: Applied = { shown: [], refused: [], unreached: new Set() }
+  const { generations } = rows[0] as LedgerRow
+  const unreached = (part: readonly LedgerRow[]) => part.forEach((row) => void applied.unreached.add(row.id))
+
+  async function write(part: readonly LedgerRow[]): Promise<void> {
+    const left = until.getTime() - now().getTime() - settings.leaseMs * SETTLING_SHARE
+    if (left <= 0 || applied.unreached.size > 0) return unreached(part)
+    const batch = part.map(projectionOf)
+    try {
+      await graph.apply(tenant, batch, { generations, timeoutMs: Math.min(left, timeoutMs), ...(signal ? { signal } : {}) })
+      applied.shown.push(...part.map((row, i) => settled(row, batch[i] as Projection)))
+    } catch (error) {
+      if (!(error instanceof GraphStoreError)) throw error
+      if (error.retryable) {
+        log.warn('graph.unreached', { tenant, rows: part.length, step: error.step })
+        return unreached(part)
+      }
+      if (part.length === 1) {
+        const { id, revision } = part[0] as LedgerRow
+        applied.refused.push({ id, revision, failure: reason(error) })
+        log.error('graph.refused', { tenant, id, reason: reason(error) })
+        return
+      }
+      const half = Math.ceil(part.length / 2)
+      await write(part.slice(0, half))
+      await write(part.slice(half))
+    }
+  }
+
+  await write(rows)
+  return applied
+}
+
+const settled = (row: LedgerRow, projection: Projection): Settled => ({
+  id: row.id,
+  revision: row.revision,
+  version: row.memory?.version ?? null,
+  digest: projection.gone ? null : projection.digest,
+})
+
+/** The step and the store's own code; never a message, which can quote content. */
+function reason(error: GraphStoreError): string {
+  const code = (error.cause as { code?: unknown } | undefined)?.code
+  return typeof code === 'string' && /^[\w.]{1,80}$/.test(code) ? `${error.message} (${code})` : error.message
+}
+
+async function settle(
+  deps: ProjectDeps,
+  tenant: string,
+  leased: LeaseTerms,
+  mine: readonly LedgerRow[],
+  applied: Applied,
+): Promise<Outcome[]> {
+  const terms = { ...leased, now: deps.now().toISOString() }
+  const { epoch } = mine[0] as LedgerRow
+  const [rows] = await deps.db.asTenant(tenant, [
+    settleLeased(applied.shown, epoch, leased.now, terms),
+    failLeased(applied.refused, { attempts: ATTEMPTS, baseSeconds: BASE_SECONDS }, terms),
+    releaseLeased(terms),
+  ])
+  const noted = new Map(rows.map((row) => [row.id, row]))
+  const refused = new Set(applied.refused.map((row) => row.id))
+  return mine.map(({ id, revision, shown }): Outcome => {
+    const row = noted.get(id)
+    if (row) return { id, state: row.revision === row.shown ? 'shown' : 'owed', retryable: false, revision: row.revision, shown: row.shown }
+    const failed = refused.has(id) || applied.unreached.has(id)
+    return { id, state: failed ? 'failed' : 'owed', retryable: !refused.has(id), revision, shown }
+  })
+}

@@ -1,0 +1,73 @@
+import { entityVisible, inside, live, within } from '../entities/visible.sql.ts'
+import type { Range } from '../ports.ts'
+import { type Statement, sql } from '../sql.ts'
+import type { Found } from './port.ts'
+
+export interface StartRow {
+  id: string
+  subject: string
+}
+
+/** The memory to start from, when the caller may see it. */
+export const startMemory = (id: string, ranges: readonly Range[] | null, now: string): Statement<StartRow> => sql<StartRow>`
+  select m.id, m.subject from readable_memories m
+  where m.tenant_id = current_tenant() and m.id = ${id}::uuid and ${inside(sql`m.namespace`, ranges)} and ${live(now)}`
+
+export interface EntityStart {
+  type: string | null
+  normalized: string | null
+  /** Where its subject may lie; null: anywhere. */
+  subjects: readonly Range[] | null
+  ranges: readonly Range[] | null
+  most: number
+}
+
+/** The entities of that type and name which the caller may see, in one subject or in many. */
+export const startEntities = ({ type, normalized, subjects, ranges, most }: EntityStart, now: string): Statement<StartRow> => sql<StartRow>`
+  select e.id, e.subject from entities e
+  where e.tenant_id = current_tenant()
+    ${type === null ? sql`` : sql`and e.type = ${type}`}
+    ${normalized === null ? sql`` : sql`and e.normalized = ${normalized}`}
+    ${subjects === null ? sql`` : subjects.length === 1 ? sql`and e.subject >= ${subjects[0]?.low} and e.subject < ${subjects[0]?.high}` : sql`and ${within(sql`e.subject`, subjects)}`}
+    and ${entityVisible(ranges, now)}
+  order by e.id limit ${most}::int`
+
+export const readGeneration: Statement<{ generations: number[] }> = sql<{
+  generations: number[]
+}>`select s.generations from graph_state() s`
+
+/** What the graph found, as the rows show it; what the caller may not see, or is there no more, is left out. */
+export const renderNodes = (
+  ids: readonly string[],
+  ranges: readonly Range[] | null,
+  now: string,
+): Statement<{ node: Record<string, unknown> }> => sql`
+  select jsonb_build_object('id', m.id, 'kind', 'memory', 'namespace', m.namespace, 'type', m.type, 'memoryKind', m.kind, 'key', m.key,
+    'content', m.content, 'summary', m.summary, 'importance', m.importance, 'tags', to_jsonb(m.tags), 'version', m.version, 'occurredAt', iso(m.occurred_at)) as node
+  from readable_memories m
+  where m.tenant_id = current_tenant() and m.id = any(${ids}::uuid[]) and ${inside(sql`m.namespace`, ranges)} and ${live(now)}
+  union all
+  select entity_node(e) from entities e
+  where e.tenant_id = current_tenant() and e.id = any(${ids}::uuid[]) and ${entityVisible(ranges, now)}`
+
+/** Those of the edges which a memory that the caller may see asserts now, each once. */
+export const renderEdges = (
+  edges: Found['edges'],
+  ranges: readonly Range[] | null,
+  now: string,
+): Statement<{ edge: Record<string, unknown> }> => sql`
+  select jsonb_build_object('from', e."from", 'to', e."to", 'type', e.type, 'properties',
+    jsonb_strip_nulls(jsonb_build_object('type', nullif(e.relation, ''), 'confidence', c.confidence))) as edge
+  from jsonb_to_recordset(${JSON.stringify(edges)}::jsonb) as e (type text, "from" uuid, "to" uuid, relation text)
+  cross join lateral (
+    select max(me.confidence)
+    from memory_entities me join readable_memories m on m.tenant_id = me.tenant_id and m.id = me.memory_id
+    where e.type in ('MENTIONS', 'ABOUT') and me.tenant_id = current_tenant() and me.memory_id = e."from" and me.entity_id = e."to"
+      and (me.about or e.type = 'MENTIONS') and ${inside(sql`me.namespace`, ranges)} and ${live(now)}
+    union all
+    select max(r.confidence)
+    from relations r join readable_memories m on m.tenant_id = r.tenant_id and m.id = r.memory_id
+    where e.type = 'RELATES_TO' and r.tenant_id = current_tenant() and r.from_id = e."from" and r.to_id = e."to" and r.type = e.relation
+      and ${inside(sql`r.namespace`, ranges)} and ${live(now)}) c (confidence)
+  where c.confidence is not null
+  order by e.type collate "C", e."from", e."to", e.relation collate "C"`
