@@ -1,0 +1,52 @@
+import { expect, test } from 'vitest'
+import { METRICS, metrics } from './metrics.ts'
+
+const request = {
+  operation: 'memories.add',
+  method: 'POST',
+  status: 201,
+  code: null,
+  ms: 12,
+  parts: new Map([['db', 4]]),
+  requestId: 'r',
+  replayed: false,
+}
+
+test('a request is counted by operation and status, its parts apart, refusals and replays by their own', async () => {
+  const telemetry = metrics()
+  telemetry.observe(request)
+  telemetry.observe({ ...request, replayed: true })
+  telemetry.observe({ ...request, operation: null, status: 404, code: 'not_found', parts: new Map() })
+  const text = await telemetry.text()
+  expect(text).toContain('# TYPE twofold_operation_duration_seconds histogram')
+  expect(text).toContain('twofold_operation_duration_seconds_bucket{le="0.01",operation="memories.add",status="201"} 0')
+  expect(text).toContain('twofold_operation_duration_seconds_bucket{le="0.025",operation="memories.add",status="201"} 2')
+  expect(text).toContain('twofold_operation_part_seconds_sum{operation="memories.add",part="db"} 0.008')
+  expect(text).toContain('twofold_refusals_total{operation="none",code="not_found"} 1')
+  expect(text).toContain('twofold_replays_total{operation="memories.add"} 1')
+})
+
+test('counters add up, gauges show the last value, and two registries share nothing', async () => {
+  const [one, two] = [metrics(), metrics()]
+  one.count('twofold_cache_total', { outcome: 'hit' }, 3)
+  one.count('twofold_cache_total', { outcome: 'hit' })
+  one.set('twofold_owed', { what: 'graph' }, 7)
+  one.set('twofold_owed', { what: 'graph' }, 2)
+  expect(await one.text()).toContain('twofold_cache_total{outcome="hit"} 4')
+  expect(await one.text()).toContain('twofold_owed{what="graph"} 2')
+  expect(await two.text()).not.toContain('outcome="hit"')
+})
+
+test('every declared metric is published with its help, and no label could name a tenant', async () => {
+  const text = await metrics().text()
+  for (const [name, { help, kind, labels }] of Object.entries(METRICS)) {
+    expect(text).toContain(`# HELP ${name} ${help}\n# TYPE ${name} ${kind}`)
+    expect(labels).not.toEqual(expect.arrayContaining([expect.stringMatching(/tenant|namespace|key|user/)]))
+  }
+})
+
+test('the process itself is measured where asked for', async () => {
+  const telemetry = metrics({ processes: true })
+  expect(await telemetry.text()).toMatch(/^process_resident_memory_bytes \d+/m)
+  expect(telemetry.contentType).toBe('text/plain; version=0.0.4; charset=utf-8')
+})

@@ -1,0 +1,84 @@
+import type { Observation } from '@twofold/operation/http.ts'
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+
+interface Metric {
+  kind: 'histogram' | 'counter' | 'gauge'
+  help: string
+  labels: readonly string[]
+  buckets?: readonly number[]
+}
+
+/** From a cached read of 1 ms to a batch that waits for the graph. */
+const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25]
+
+/** Every metric of the service. No label ever names a tenant, a namespace or a key. */
+export const METRICS = {
+  twofold_operation_duration_seconds: {
+    kind: 'histogram',
+    help: 'How long a request took, by operation and HTTP status.',
+    labels: ['operation', 'status'],
+    buckets: SECONDS,
+  },
+  twofold_operation_part_seconds: {
+    kind: 'histogram',
+    help: 'How much of a request went to one part of it (db, embed, graph, cache).',
+    labels: ['operation', 'part'],
+    buckets: SECONDS,
+  },
+  twofold_refusals_total: { kind: 'counter', help: 'Requests that were refused, by operation and code.', labels: ['operation', 'code'] },
+  twofold_replays_total: { kind: 'counter', help: 'Requests answered from their idempotency key.', labels: ['operation'] },
+  twofold_cache_total: { kind: 'counter', help: 'Cache lookups that hit or missed, and commands that failed.', labels: ['outcome'] },
+  twofold_graph_writes_total: {
+    kind: 'counter',
+    help: 'Rows a graph writer took up, by outcome (written, owed, failed).',
+    labels: ['outcome'],
+  },
+  twofold_owed: { kind: 'gauge', help: 'What is accepted and not done yet (graph, embedding, entities).', labels: ['what'] },
+  twofold_store_available: { kind: 'gauge', help: '1 when the store answered last, else 0.', labels: ['store'] },
+  twofold_breaker_open: { kind: 'gauge', help: '1 while the breaker of a store is open, 0.5 half-open, 0 closed.', labels: ['store'] },
+} as const satisfies Record<string, Metric>
+
+type Metrics = typeof METRICS
+type Named<K extends Metric['kind']> = { [N in keyof Metrics]: Metrics[N]['kind'] extends K ? N : never }[keyof Metrics]
+type Labels<N extends keyof Metrics> = Record<Metrics[N]['labels'][number], string>
+
+export interface Telemetry {
+  /** Every number that one request leaves; what operations are served with as `observe`. */
+  observe(observation: Observation): void
+  count<N extends Named<'counter'>>(name: N, labels: Labels<N>, n?: number): void
+  set<N extends Named<'gauge'>>(name: N, labels: Labels<N>, value: number): void
+  /** All of it as Prometheus reads it, and the media type of that. */
+  text(): Promise<string>
+  readonly contentType: string
+}
+
+/** The metrics of one process; each call has a registry of its own. `processes` adds memory, CPU and event loop of the process. */
+export function metrics({ processes = false } = {}): Telemetry {
+  const registry = new Registry()
+  if (processes) collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: 20 })
+  const made = Object.entries(METRICS).map(([name, metric]) => [name, make(name, metric, registry)] as const)
+  const all = Object.fromEntries(made) as {
+    [N in keyof Metrics]: { histogram: Histogram; counter: Counter; gauge: Gauge }[Metrics[N]['kind']]
+  }
+
+  return {
+    observe({ operation: name, status, code, ms, parts, replayed }) {
+      const operation = name ?? 'none'
+      all.twofold_operation_duration_seconds.observe({ operation, status: String(status) }, ms / 1000)
+      for (const [part, each] of parts) all.twofold_operation_part_seconds.observe({ operation, part }, each / 1000)
+      if (code) all.twofold_refusals_total.inc({ operation, code })
+      if (replayed) all.twofold_replays_total.inc({ operation })
+    },
+    count: (name, labels, n = 1) => all[name].inc(labels, n),
+    set: (name, labels, value) => all[name].set(labels, value),
+    text: () => registry.metrics(),
+    contentType: registry.contentType,
+  }
+}
+
+function make(name: string, { kind, help, labels, buckets }: Metric, registry: Registry): Histogram | Counter | Gauge {
+  const settings = { name, help, labelNames: [...labels], registers: [registry] }
+  if (kind === 'counter') return new Counter(settings)
+  if (kind === 'gauge') return new Gauge(settings)
+  return new Histogram({ ...settings, buckets: [...(buckets ?? SECONDS)] })
+}
