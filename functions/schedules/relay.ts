@@ -5,6 +5,7 @@ import { purgeTombstones, TOMBSTONE_MS } from '@twofold/core/graph/purge.ts'
 import { sweepPending } from '@twofold/core/memories/pending.ts'
 import type { Deps } from '@twofold/core/ports.ts'
 import { type Statement, sql } from '@twofold/core/sql.ts'
+import { composed } from '../deps.ts'
 
 /** Tenants looked after in one round for each sort of work; the others come next, longest waiting first. */
 const MOST_TENANTS = 50
@@ -16,6 +17,13 @@ export interface Relayed {
   [work: string]: { tenants: number; failed: number }
 }
 
+interface Work {
+  name: string
+  /** Due is what is older than this, in milliseconds. */
+  age: number
+  work: (tenant: string) => Promise<unknown>
+}
+
 /**
  * One round of what no request waits for: graph writes that a lost nudge left behind, writes whose request died before
  * the graph decided, entities nothing refers to, tombstones and requests of more than 24 hours. Of each tenant a bounded
@@ -23,13 +31,17 @@ export interface Relayed {
  */
 export const relay = (deps: Deps) => async (): Promise<Relayed> => {
   const now = deps.now().getTime()
-  const works: { name: string; age: number; work: (tenant: string) => Promise<unknown> }[] = [
+  const works: Work[] = [
     { name: 'pending', age: 0, work: (tenant) => sweepPending(deps, tenant) },
     { name: 'collect', age: 0, work: (tenant) => collect(deps, tenant) },
-    { name: 'graph', age: 0, work: (tenant) => catchUp(deps, tenant, new Date(now + CATCH_UP_MS)) },
-    { name: 'tombstones', age: TOMBSTONE_MS, work: (tenant) => purgeTombstones(deps, tenant) },
     { name: 'requests', age: REQUEST_MS, work: (tenant) => forgetRequests(deps, tenant) },
   ]
+  if (deps.settings.graphEnabled) {
+    works.push(
+      { name: 'graph', age: 0, work: (tenant) => catchUp(deps, tenant, new Date(now + CATCH_UP_MS)) },
+      { name: 'tombstones', age: TOMBSTONE_MS, work: (tenant) => purgeTombstones(deps, tenant) },
+    )
+  }
   const waiting = await deps.db.across(works.map(({ name, age }) => tenantsWith(name, new Date(now - age))))
   const relayed: Relayed = {}
   for (const [i, { name, work }] of works.entries()) {
@@ -45,3 +57,5 @@ export const relay = (deps: Deps) => async (): Promise<Relayed> => {
 
 const tenantsWith = (work: string, at: Date): Statement<{ tenant: string }> =>
   sql<{ tenant: string }>`select tenant from tenants_with(${work}, ${at.toISOString()}::timestamptz, ${MOST_TENANTS}::int)`
+
+export const handler = async () => relay((await composed()).deps)()

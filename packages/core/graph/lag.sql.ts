@@ -20,16 +20,11 @@ export interface GraphStanding {
   oldest_owed: string | null
   /** Rows that used up their attempts. */
   parked: number
-  /** Memories that the graph should show, and those it shows at the revision it should. */
-  memories: number
-  memories_shown: number
 }
 
 /** How the tenant stands with the graph, for the status. */
 export const graphStanding: Statement<GraphStanding> = sql<GraphStanding>`
   select count(*) filter (where l.revision <> l.shown)::int as owed,
     iso(min(l.owed_since) filter (where l.revision <> l.shown)) as oldest_owed,
-    count(*) filter (where l.parked_at is not null)::int as parked,
-    count(*) filter (where l.kind = 'memory' and (l.revision <> l.shown or l.digest_high is not null))::int as memories,
-    count(*) filter (where l.kind = 'memory' and l.revision = l.shown and l.digest_high is not null)::int as memories_shown
+    count(*) filter (where l.parked_at is not null)::int as parked
   from ledger l where l.tenant_id = current_tenant()`

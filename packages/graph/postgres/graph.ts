@@ -1,13 +1,13 @@
 import { GraphStoreError, SqlError } from '@twofold/core/failures.ts'
 import type { GraphCounts, GraphOptions, GraphPort } from '@twofold/core/graph/port.ts'
-import type { Database, Rows, StoreHealth } from '@twofold/core/ports.ts'
-import { type Statement, sql } from '@twofold/core/sql.ts'
+import type { Database, Rows } from '@twofold/core/ports.ts'
+import type { Statement } from '@twofold/core/sql.ts'
 import { limitTo, purgeTombstones, replaceEdges, upsertNodes } from './apply.sql.ts'
 import { count, type TraversalRow, traverse } from './traverse.sql.ts'
 
 /**
  * The embedded graph: tables in the schema `graph` of the database that `db` reaches. A call is one round trip and one
- * transaction. It needs no breaker of its own: it is there when Postgres is.
+ * transaction. It has neither health nor breaker of its own: it is there when Postgres is.
  */
 export function postgresGraph({ db, now }: { db: Database; now: () => Date }): GraphPort {
   async function run<const S extends readonly Statement<any>[]>(
@@ -51,14 +51,7 @@ export function postgresGraph({ db, now }: { db: Database; now: () => Date }): G
       const [rows] = await run('purge', tenant, options, [purgeTombstones(before.toISOString(), options.generations)])
       return rows.length
     },
-    async health(): Promise<StoreHealth> {
-      const lastCheck = now().toISOString()
-      const available = await db.across([sql`select 1`]).then(
-        () => true,
-        () => false,
-      )
-      return { available, healthy: available, lastCheck, breaker: 'closed' }
-    },
+    health: () => db.health(),
     async close() {},
   }
 }
