@@ -12,22 +12,20 @@ export interface Field {
 
 /** Where each field of an operation's input comes from. Throws when the declaration does not hold together. */
 export function fieldsOf(operation: AnyOperation<never>): Map<string, Field> {
-  const schema = z.toJSONSchema(operation.input, { io: 'input', unrepresentable: 'any' }) as JsonSchema
+  const root = z.toJSONSchema(operation.input, { io: 'input', unrepresentable: 'any' }) as JsonSchema
+  const schema = resolve(root, root)
   const wrong = (what: string) => new Error(`Operation ${operation.name}: ${what}`)
   if (schema.additionalProperties !== false || !schema.properties) throw wrong('the input must be a strict object')
-  const path = parameters(operation.path)
-  for (const name of [...path, ...operation.query]) if (!schema.properties[name]) throw wrong(`${name} is not in the input`)
-  const fromQuery = operation.method === 'get' || operation.method === 'delete'
-  const place = (name: string): Place => {
-    if (path.includes(name)) return 'path'
-    return fromQuery || operation.query.includes(name) ? 'query' : 'body'
+  for (const name of [...parameters(operation.path), ...operation.query]) {
+    if (!schema.properties[name]) throw wrong(`${name} is not in the input`)
   }
-  return new Map(
-    Object.entries<JsonSchema>(schema.properties).map(([name, field]) => [
-      name,
-      { place: place(name), read: (values) => read(values, field, schema) },
-    ]),
-  )
+  const field = (name: string, of: JsonSchema): Field => ({ place: placeOf(operation, name), read: (values) => read(values, of, root) })
+  return new Map(Object.entries<JsonSchema>(schema.properties).map(([name, of]) => [name, field(name, of)]))
+}
+
+export function placeOf(operation: AnyOperation<never>, name: string): Place {
+  if (parameters(operation.path).includes(name)) return 'path'
+  return operation.method === 'get' || operation.method === 'delete' || operation.query.includes(name) ? 'query' : 'body'
 }
 
 /** The names in `/v1/memories/{id}`. */
@@ -37,11 +35,11 @@ const NUMBER = /^-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?$/
 
 function read(values: readonly string[], schema: JsonSchema, root: JsonSchema): unknown {
   const kinds = alternatives(schema, root)
-  const list = kinds.find((kind) => kind.type === 'array')
+  const takes = (...types: string[]) => kinds.find((kind) => [kind.type].flat().some((type) => types.includes(type)))
+  const list = takes('array')
   if (list) return values.map((value) => read([value], list.items ?? {}, root))
   if (values.length > 1) return values
   const [value = ''] = values
-  const takes = (...types: string[]) => kinds.some((kind) => types.includes(kind.type))
   if (takes('string')) return value
   if (takes('number', 'integer') && NUMBER.test(value)) return Number(value)
   if (takes('boolean') && (value === 'true' || value === 'false')) return value === 'true'
@@ -50,9 +48,13 @@ function read(values: readonly string[], schema: JsonSchema, root: JsonSchema): 
 
 /** A schema and everything it may stand for, references and unions resolved. */
 function alternatives(schema: JsonSchema, root: JsonSchema, seen = new Set<JsonSchema>()): JsonSchema[] {
-  if (seen.has(schema)) return []
-  seen.add(schema)
-  const target = typeof schema.$ref === 'string' ? root.$defs?.[schema.$ref.replace('#/$defs/', '')] : undefined
-  const inner = [target, ...(schema.anyOf ?? []), ...(schema.oneOf ?? []), ...(schema.allOf ?? [])].filter(Boolean)
-  return [schema, ...inner.flatMap((each: JsonSchema) => alternatives(each, root, seen))]
+  const here = resolve(schema, root)
+  if (seen.has(here)) return []
+  seen.add(here)
+  return [
+    here,
+    ...[here.anyOf, here.oneOf, here.allOf].flatMap((list: JsonSchema[] = []) => list.flatMap((each) => alternatives(each, root, seen))),
+  ]
 }
+
+const resolve = (schema: JsonSchema, root: JsonSchema): JsonSchema => root.$defs?.[schema.$ref?.replace('#/$defs/', '')] ?? schema

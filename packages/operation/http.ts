@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import type { APIGatewayProxyEventV2, Context } from 'aws-lambda'
 import { Hono } from 'hono'
 import { handle, type LambdaContext, type LambdaEvent } from 'hono/aws-lambda'
 import { type Caller, Timings } from './caller.ts'
@@ -79,24 +80,21 @@ export function serve<D>(operations: readonly AnyOperation<D>[], around: Surroun
   return app
 }
 
-/** Payload 2.0 */
-export type GatewayEvent = Extract<LambdaEvent, { rawPath: string }>
-
 /** The Lambda handler of one operation, for events of an API Gateway HTTP API (payload 2.0) or a function URL. */
 export function lambdaHandler<D>(operation: AnyOperation<D>, around: Surroundings<D>) {
   const answer = handle(serve([operation], around))
-  return (event: GatewayEvent, context?: LambdaContext) => answer(mended(event, operation), context)
+  return (event: APIGatewayProxyEventV2, context?: Context) => answer(mended(event, operation), context as LambdaContext | undefined)
 }
 
 /** An HTTP API decodes `rawPath`, so that a `%` or `?` in a parameter would be read twice; its `pathParameters` are whole. `Request` takes no body with GET. */
-function mended(event: GatewayEvent, operation: AnyOperation<never>): GatewayEvent {
+function mended(event: APIGatewayProxyEventV2, operation: AnyOperation<never>): LambdaEvent {
   const given = event.pathParameters ?? {}
   const names = parameters(operation.path)
   const whole = names.length > 0 && names.every((name) => given[name] !== undefined)
   const rawPath = whole
     ? operation.path.replaceAll(/\{(\w+)\}/g, (_, name) => encodeURIComponent(given[name]?.toWellFormed() ?? ''))
     : event.rawPath
-  return { ...event, rawPath, body: operation.method === 'get' ? null : event.body }
+  return { ...event, rawPath, body: operation.method === 'get' ? null : event.body } as unknown as LambdaEvent
 }
 
 function mustBeUnique(operations: readonly AnyOperation<never>[]): void {

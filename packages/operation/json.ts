@@ -31,7 +31,7 @@ export function flaw(text: string): string | null {
 
 /** `items[3].metadata["a b"]` */
 export const dotted = (path: readonly PropertyKey[]): string => {
-  const text = z.core.toDotPath(path).toWellFormed().replaceAll('\0', '\u{fffd}')
+  const text = z.core.toDotPath(path)
   return text.length > 200 ? `${text.slice(0, 200).toWellFormed()}…` : text
 }
 

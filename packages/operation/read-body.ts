@@ -1,3 +1,4 @@
+import { CallerGone } from './deadline.ts'
 import { Refusal } from './refusal.ts'
 
 const JSON_TYPE = /^application\/(?:[\w.!#$&^+-]+\+)?json\s*(?:;\s*charset\s*=\s*"?utf-?8"?\s*)?$/i
@@ -8,13 +9,13 @@ const JSON_TYPE = /^application\/(?:[\w.!#$&^+-]+\+)?json\s*(?:;\s*charset\s*=\s
  */
 export async function readBody(request: Request, maxBytes: number): Promise<Uint8Array | null> {
   const announced = request.headers.get('content-length')
-  const length = announced === null ? Number.NaN : Number(announced)
-  if (length === 0 || (announced === null && request.body === null)) return null
-  mustBeJson(request.headers)
-  if (length > maxBytes) throw tooLarge(maxBytes)
-  const bytes = Number.isNaN(length) ? await readAtMost(request, maxBytes) : new Uint8Array(await request.arrayBuffer())
+  if (announced === null && request.body === null) return null
+  if (Number(announced) > maxBytes) throw tooLarge(maxBytes)
+  const bytes = await (announced === null ? readAtMost(request, maxBytes) : readAll(request))
   if (bytes.length > maxBytes) throw tooLarge(maxBytes)
-  return bytes.length > 0 ? bytes : null
+  if (bytes.length === 0) return null
+  mustBeJson(request.headers)
+  return bytes
 }
 
 function mustBeJson(headers: Headers): void {
@@ -25,12 +26,20 @@ function mustBeJson(headers: Headers): void {
     throw new Refusal('unsupported_media_type', 'The body must be sent without a content encoding.')
 }
 
+/** Only the caller can break a body off. */
+const brokenOff = (cause: unknown): never => {
+  throw new CallerGone('the body broke off', { cause })
+}
+
+const readAll = async (request: Request): Promise<Uint8Array> => new Uint8Array(await request.arrayBuffer().catch(brokenOff))
+
 /** Stops reading past the limit. The stream is left alone then: cancelling it would tear down the connection that the answer needs. */
 async function readAtMost(request: Request, maxBytes: number): Promise<Uint8Array> {
   const reader = (request.body as ReadableStream<Uint8Array>).getReader()
   const chunks: Uint8Array[] = []
   let size = 0
-  for (let next = await reader.read(); !next.done; next = await reader.read()) {
+  const read = () => reader.read().catch(brokenOff)
+  for (let next = await read(); !next.done; next = await read()) {
     size += next.value.length
     if (size > maxBytes) throw tooLarge(maxBytes)
     chunks.push(next.value)

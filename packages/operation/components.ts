@@ -1,0 +1,83 @@
+import { z } from 'zod'
+import type { JsonSchema } from './fields.ts'
+
+type Io = 'input' | 'output'
+
+interface Definition {
+  id: string
+  io: Io
+  schema: JsonSchema
+}
+
+/**
+ * JSON Schemas of many zod schemas that share their named parts (`.meta({ id })`). What a name means in a request and in an answer can differ
+ * (defaults, transforms): then the one of requests is called `<id>Input`.
+ */
+export class Components {
+  readonly definitions = new Map<string, Definition>()
+
+  /** The JSON Schema of one side of `schema`; its named parts are kept as definitions. `owner` names the parts that have no name of their own. */
+  add(schema: z.ZodType, io: Io, owner: string): JsonSchema {
+    const { $schema: _, $defs = {}, ...root } = z.toJSONSchema(schema, { io, unrepresentable: 'any' }) as JsonSchema
+    const keyOf = (id: string) => `${id.startsWith('__') ? `${owner}.${id.slice(2)}` : id}|${io}`
+    const relink = (ref: string) => {
+      if (ref === '#') throw new Error(`The schema of ${owner} refers to itself: give it a name by .meta({ id })`)
+      return ref.startsWith('#/$defs/') ? keyOf(ref.slice('#/$defs/'.length)) : ref
+    }
+    for (const [id, definition] of Object.entries<JsonSchema>($defs)) this.#define(keyOf(id), mapRefs(definition, relink))
+    return mapRefs(root, relink)
+  }
+
+  /** The definition that a reference of `add` stands for, else the schema itself. */
+  resolve(schema: JsonSchema): JsonSchema {
+    return this.definitions.get(schema.$ref)?.schema ?? schema
+  }
+
+  /** `components.schemas`, sorted by name, and the same document with every reference by its final name. */
+  finish<T extends JsonSchema>(document: T): { document: T; schemas: JsonSchema } {
+    const split = this.#split()
+    const nameOf = ({ id, io }: Definition) => (io === 'input' && split.has(id) ? `${id}Input` : id)
+    const names = new Set([...this.definitions.values()].map(nameOf))
+    const rename = (ref: string) => {
+      const definition = this.definitions.get(ref)
+      const name = definition ? nameOf(definition) : /^#\/components\/schemas\/(.+)$/.exec(ref)?.[1]
+      if (name !== undefined && !names.has(name)) throw new Error(`No schema is called ${name}, yet one refers to it`)
+      return name === undefined ? ref : `#/components/schemas/${name}`
+    }
+    const named = [...this.definitions.values()].map((each): [string, JsonSchema] => [nameOf(each), mapRefs(each.schema, rename)])
+    return { document: mapRefs(document, rename), schemas: Object.fromEntries(named.sort(([a], [b]) => (a < b ? -1 : 1))) }
+  }
+
+  #define(key: string, schema: JsonSchema): void {
+    const [id = '', io] = key.split('|')
+    const known = this.definitions.get(key)
+    if (known && JSON.stringify(known.schema) !== JSON.stringify(schema)) throw new Error(`Two schemas are called ${id}`)
+    this.definitions.set(key, { id, io: io as Io, schema })
+  }
+
+  /** The ids whose two sides differ, in themselves or in what they refer to. */
+  #split(): Set<string> {
+    const split = new Set<string>()
+    const text = (key: string) => {
+      const definition = this.definitions.get(key)
+      const sideless = (ref: string) => (split.has(ref.split('|')[0] ?? '') ? ref : (ref.split('|')[0] ?? ''))
+      return definition && JSON.stringify(mapRefs(definition.schema, sideless))
+    }
+    for (let before = -1; before < split.size; ) {
+      before = split.size
+      for (const { id } of this.definitions.values()) {
+        const [request, response] = [text(`${id}|input`), text(`${id}|output`)]
+        if (request && response && request !== response) split.add(id)
+      }
+    }
+    return split
+  }
+}
+
+function mapRefs<T>(value: T, map: (ref: string) => string): T {
+  if (Array.isArray(value)) return value.map((each) => mapRefs(each, map)) as T
+  if (typeof value !== 'object' || value === null) return value
+  return Object.fromEntries(
+    Object.entries(value).map(([key, each]) => [key, key === '$ref' && typeof each === 'string' ? map(each) : mapRefs(each, map)]),
+  ) as T
+}
