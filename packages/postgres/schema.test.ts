@@ -48,7 +48,7 @@ test.each([
   [
     'a policy',
     'create policy few on twofold.migrations to twofold_app using (number > 1)',
-    /create policy few on twofold\.migrations for all to twofold_app\n {2}using \(\(number > 1\)\)/,
+    /create policy few on twofold\.migrations for all to twofold_app\n {2}using \(number > 1\)/,
   ],
   ['a grant', 'grant select on twofold.migrations to twofold_app', /grant select on twofold\.migrations to twofold_app/],
   [
