@@ -3,6 +3,8 @@ import type { JsonSchema } from './fields.ts'
 
 type Io = 'input' | 'output'
 
+const LOCAL = '#/$defs/'
+
 interface Definition {
   id: string
   io: Io
@@ -16,15 +18,16 @@ interface Definition {
 export class Components {
   readonly definitions = new Map<string, Definition>()
 
-  /** The JSON Schema of one side of `schema`; its named parts are kept as definitions. `owner` names the parts that have no name of their own. */
+  /** The JSON Schema of one side of `schema`; its named parts are kept as definitions. `owner` is who is told when a part that needs a name has none. */
   add(schema: z.ZodType, io: Io, owner: string): JsonSchema {
     const { $schema: _, $defs = {}, ...root } = z.toJSONSchema(schema, { io, unrepresentable: 'any' }) as JsonSchema
-    const keyOf = (id: string) => `${id.startsWith('__') ? `${owner}.${id.slice(2)}` : id}|${io}`
+    const ids = new Map(Object.entries<JsonSchema>($defs).map(([id, definition]) => [`${LOCAL}${id}`, nameOf(id, definition)]))
     const relink = (ref: string) => {
-      if (ref === '#') throw new Error(`The schema of ${owner} refers to itself: give it a name by .meta({ id })`)
-      return ref.startsWith('#/$defs/') ? keyOf(ref.slice('#/$defs/'.length)) : ref
+      const id = ids.get(ref)
+      if (id === null || ref === '#') throw new Error(`A part of ${owner} refers to itself: give it a name by .meta({ id })`)
+      return id === undefined ? ref : `${id}|${io}`
     }
-    for (const [id, definition] of Object.entries<JsonSchema>($defs)) this.#define(keyOf(id), mapRefs(definition, relink))
+    for (const [id, definition] of Object.entries<JsonSchema>($defs)) this.#define(relink(`${LOCAL}${id}`), mapRefs(definition, relink))
     return mapRefs(root, relink)
   }
 
@@ -36,15 +39,15 @@ export class Components {
   /** `components.schemas`, sorted by name, and the same document with every reference by its final name. */
   finish<T extends JsonSchema>(document: T): { document: T; schemas: JsonSchema } {
     const split = this.#split()
-    const nameOf = ({ id, io }: Definition) => (io === 'input' && split.has(id) ? `${id}Input` : id)
-    const names = new Set([...this.definitions.values()].map(nameOf))
+    const finalName = ({ id, io }: Definition) => (io === 'input' && split.has(id) ? `${id}Input` : id)
+    const names = new Set([...this.definitions.values()].map(finalName))
     const rename = (ref: string) => {
       const definition = this.definitions.get(ref)
-      const name = definition ? nameOf(definition) : /^#\/components\/schemas\/(.+)$/.exec(ref)?.[1]
+      const name = definition ? finalName(definition) : /^#\/components\/schemas\/(.+)$/.exec(ref)?.[1]
       if (name !== undefined && !names.has(name)) throw new Error(`No schema is called ${name}, yet one refers to it`)
       return name === undefined ? ref : `#/components/schemas/${name}`
     }
-    const named = [...this.definitions.values()].map((each): [string, JsonSchema] => [nameOf(each), mapRefs(each.schema, rename)])
+    const named = [...this.definitions.values()].map((each): [string, JsonSchema] => [finalName(each), mapRefs(each.schema, rename)])
     return { document: mapRefs(document, rename), schemas: Object.fromEntries(named.sort(([a], [b]) => (a < b ? -1 : 1))) }
   }
 
@@ -73,6 +76,15 @@ export class Components {
     return split
   }
 }
+
+/** zod numbers the circles that have no name, anew in each document. `z.json()` is one of them and the same everywhere; others are null. */
+function nameOf(id: string, definition: JsonSchema): string | null {
+  if (!id.startsWith('__')) return id
+  return JSON.stringify(mapRefs(definition, (ref) => (ref === `${LOCAL}${id}` ? '#' : ref))) === JSON_SHAPE ? 'Json' : null
+}
+
+const { $schema: _, ...json } = z.toJSONSchema(z.json())
+const JSON_SHAPE = JSON.stringify(json)
 
 function mapRefs<T>(value: T, map: (ref: string) => string): T {
   if (Array.isArray(value)) return value.map((each) => mapRefs(each, map)) as T

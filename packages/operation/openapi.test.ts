@@ -78,6 +78,13 @@ test('a schema that means something else in a request than in an answer, itself 
   })
 })
 
+test('any JSON is one schema, however often it is meant', () => {
+  const Held = z.object({ value: z.json().nullable() }).meta({ id: 'Held' })
+  const input = z.strictObject({ first: z.json().optional().meta({ description: 'Anything.' }), second: z.array(z.json()) })
+  const { components } = openapi([plain('j', input, Held), plain('k', z.strictObject({}), z.array(Held))] as never[], about)
+  expect(Object.keys(components.schemas)).toEqual(['Held', 'Json', 'Problem'])
+})
+
 test('two schemas of one name, a nameless circle, or a reference to nothing, stop the document', () => {
   const documentOf =
     (...inputs: z.ZodType[]) =>
@@ -89,7 +96,8 @@ test('two schemas of one name, a nameless circle, or a reference to nothing, sto
     },
   })
   expect(documentOf(z.strictObject({ x: z.unknown().meta({ $ref: '#/components/schemas/Nobody' }) }))).toThrow('No schema is called Nobody')
-  expect(documentOf(circle)).toThrow('The schema of p0.input refers to itself')
+  expect(documentOf(circle)).toThrow('A part of p0.input refers to itself')
+  expect(documentOf(z.strictObject({ circle: z.array(circle) }))).toThrow('A part of p0.input refers to itself')
   const twice = [z.string(), z.number()].map((schema) => z.strictObject({ x: schema.meta({ id: 'Twice' }) }))
   expect(documentOf(...twice)).toThrow('Two schemas are called Twice')
 })

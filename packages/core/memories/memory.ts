@@ -119,6 +119,7 @@ export const RememberInput = z
     if (input.content === undefined && (input.value === undefined || input.value === null)) issue('content', 'is required, or value in its place')
     if (input.onGraphFailure === 'rollback' && input.waitFor === 'vector') issue('waitFor', 'must be graph when onGraphFailure is rollback')
   })
+  .meta({ id: 'RememberInput' })
 export type RememberInput = z.infer<typeof RememberInput>
 
 export const Changes = z
