@@ -34,6 +34,8 @@ const Env = z.object({
   EMBEDDING_MODEL: model.default('embedded'),
   EMBEDDING_DIMENSIONS: whole(1, 4000, 0).transform((n) => n || undefined),
   LANGUAGE_MODEL: model.default('embedded'),
+  OPENAI_API_KEY: z.string().min(1).optional(),
+  OPENAI_BASE_URL: url('http:', 'https:').optional(),
   ENABLE_GRAPH_STORE: flag(true),
   ROLLBACK_ON_PARTIAL_FAILURE: flag(false),
   RETRY_ATTEMPTS: whole(1, 10, 3),

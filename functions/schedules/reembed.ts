@@ -1,7 +1,7 @@
 import { backfill } from '@twofold/core/memories/backfill.ts'
 import type { Deps } from '@twofold/core/ports.ts'
 import { sql } from '@twofold/core/sql.ts'
-import { deps } from '../deps.ts'
+import { composed } from '../deps.ts'
 
 const MOST_TENANTS = 20
 /** Memories of one tenant in one round: with the embedded model a few seconds of work. */
@@ -19,4 +19,4 @@ export const reembed = (deps: Deps) => async (): Promise<{ memories: number }> =
   return { memories }
 }
 
-export const handler = async () => reembed(await deps())()
+export const handler = async () => reembed((await composed()).deps)()

@@ -41,6 +41,8 @@ export interface Database {
   ): Promise<{ authorized: Authorized; rows: Rows<S> }>
   /** As background work of one tenant (`act_for`). Lists must be idempotent: they are retried. */
   asTenant<const S extends readonly Statement<any>[]>(tenant: string, statements: S): Promise<Rows<S>>
+  /** Asks for a sign of life. Never throws. */
+  health(): Promise<StoreHealth>
   /** What spans tenants: calls of definer functions only; no tenant is set, so row-level security shows nothing. */
   across<const S extends readonly Statement<any>[]>(statements: S): Promise<Rows<S>>
 }
@@ -136,6 +138,8 @@ export interface Deps {
   queue: GraphQueue
   log: Log
   settings: Settings
+  /** What this process has counted and timed, in Prometheus's text format. Names no tenant. */
+  metrics(): Promise<string>
   /** The time; injected, so that tests can turn it. */
   now(): Date
   /** A new UUIDv7. */

@@ -45,9 +45,9 @@ const storeOwed = (made: readonly { id: string; version: number; embedding: stri
   paid as (
     update memories m set owes_embedding = false from w
     where m.tenant_id = current_tenant() and m.id = w.id and m.version = w.version and m.owes_embedding
-    returning m.tenant_id, m.id, m.subject, m.namespace, m.type, m.kind, m.deleted_at, m.content, w.embedding)
-  insert into embeddings (tenant_id, memory_id, model, subject, namespace, type, kind, live, version, embedding)
-  select p.tenant_id, p.id, ${model}, p.subject, p.namespace, p.type, p.kind, p.deleted_at is null,
+    returning m.tenant_id, m.id, m.row, m.subject, m.namespace, m.type, m.kind, m.deleted_at, m.content, w.embedding)
+  insert into embeddings (tenant_id, memory_id, row, model, subject, namespace, type, kind, live, version, embedding)
+  select p.tenant_id, p.id, p.row, ${model}, p.subject, p.namespace, p.type, p.kind, p.deleted_at is null,
     1 + coalesce((select max(v.version) from memory_versions v
       where v.tenant_id = p.tenant_id and v.memory_id = p.id and v.memory->>'content' <> p.content), 0),
     p.embedding::vector

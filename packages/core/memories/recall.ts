@@ -22,7 +22,7 @@ const HYBRID: Weights = { vector: 0.5, text: 0.5, entity: 0.2, recency: 0.03, im
 const ALONE: Weights = { vector: 1, text: 1, entity: 0, recency: 0, importance: 0 }
 
 /** How many candidates each way of searching brings, beside the limit. */
-const CANDIDATES = 100
+const CANDIDATES = 50
 
 /**
  * Finds memories by meaning, words and names, best first; with `expand`, also what the graph connects to them.

@@ -99,8 +99,8 @@ export function upsertEmbeddings(drafts: readonly Pick<Draft, 'id' | 'embedding'
     select e.tenant_id, e.memory_id, e.model, e.version, e.embedding
     from embeddings e join w on e.tenant_id = current_tenant() and e.memory_id = w.id and e.model = ${model}
     on conflict do nothing)
-  insert into embeddings (tenant_id, memory_id, model, subject, namespace, type, kind, live, version, embedding)
-  select m.tenant_id, m.id, ${model}, m.subject, m.namespace, m.type, m.kind, ${live}::boolean, m.version, w.embedding::vector
+  insert into embeddings (tenant_id, memory_id, row, model, subject, namespace, type, kind, live, version, embedding)
+  select m.tenant_id, m.id, m.row, ${model}, m.subject, m.namespace, m.type, m.kind, ${live}::boolean, m.version, w.embedding::vector
   from w join memories m on m.tenant_id = current_tenant() and m.id = w.id
   order by m.id
   on conflict (tenant_id, memory_id, model) do update

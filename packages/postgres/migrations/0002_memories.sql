@@ -96,6 +96,7 @@ create index memory_versions_by_time on twofold.memory_versions (tenant_id, name
 create table twofold.embeddings (
   tenant_id int not null,
   memory_id uuid not null,
+  row bigint not null,
   model text collate "C" not null,
   subject text collate "C" not null,
   namespace text collate "C" not null,

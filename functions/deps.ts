@@ -1,0 +1,139 @@
+import { randomBytes } from 'node:crypto'
+import { disabledCache, redisCache } from '@twofold/cache/redis.ts'
+import { asRefusal } from '@twofold/core/failures.ts'
+import type { Authorized, Cache, Database, Deps, GraphQueue, Log } from '@twofold/core/ports.ts'
+import { sql } from '@twofold/core/sql.ts'
+import { disabledGraph } from '@twofold/graph/disabled.ts'
+import { postgresGraph } from '@twofold/graph/postgres/graph.ts'
+import { makeEmbedder } from '@twofold/models/embed/make.ts'
+import { makeExtractor } from '@twofold/models/extract/make.ts'
+import { once, type Surroundings } from '@twofold/operation/http.ts'
+import { hashKey } from '@twofold/operation/read-caller.ts'
+import { connect } from '@twofold/postgres/connect.ts'
+import { logger } from '@twofold/telemetry/log.ts'
+import { metrics, type Telemetry } from '@twofold/telemetry/metrics.ts'
+import { LRUCache } from 'lru-cache'
+import { v7 } from 'uuid'
+import { type Env, readEnv } from './env.ts'
+import { sqsQueue } from './queues/sqs.ts'
+
+/** What a process is made of: built once, here and nowhere else. */
+export interface Composed {
+  deps: Deps
+  surroundings: Surroundings<Deps>
+  close(): Promise<void>
+}
+
+/** This process's own, from its environment. */
+export const composed = once(() => compose(readEnv()))
+
+const BREAKERS = {
+  postgres: { failures: 5, recoveryMs: 30_000 },
+  redis: { failures: 3, recoveryMs: 10_000 },
+}
+
+/** How long the database's word on a key is good for as a hint. */
+const VERIFIED_MS = 60_000
+
+/** Builds every driver that this configuration asks for. `over` puts other parts in their place: a clock that tests turn. */
+export async function compose(env: Env, over: Partial<Deps> = {}): Promise<Composed> {
+  const now = over.now ?? (() => new Date())
+  const log = logger({ level: env.LOG_LEVEL, now })
+  const telemetry = metrics({ processes: true })
+  const verifiedKeys = new LRUCache<string, Authorized>({ max: 10_000, ttl: VERIFIED_MS })
+  const connection = connect({
+    url: env.DATABASE_URL,
+    fetchEndpoint: env.DATABASE_HTTP_URL,
+    retry: { attempts: env.RETRY_ATTEMPTS, delayMs: env.RETRY_DELAY_MS },
+    breaker: BREAKERS.postgres,
+    timeoutMs: 20_000,
+    now,
+    log,
+  })
+  const db = noticing(connection, verifiedKeys, now)
+  const embedder = await makeEmbedder({ model: env.EMBEDDING_MODEL, dimensions: env.EMBEDDING_DIMENSIONS, ...openai })
+  const extractor = await makeExtractor({ model: env.LANGUAGE_MODEL })
+  const graph = env.ENABLE_GRAPH_STORE ? postgresGraph({ db, now }) : disabledGraph({ now })
+  const deps: Deps = {
+    db,
+    graph,
+    cache: cacheOf(env, { now, log, telemetry }),
+    embedder,
+    extractor,
+    queue: queueOf(env, log),
+    log,
+    settings: {
+      graphEnabled: env.ENABLE_GRAPH_STORE,
+      rollbackOnPartialFailure: env.ROLLBACK_ON_PARTIAL_FAILURE,
+      defaultMaxStalenessMs: env.DEFAULT_MAX_STALENESS_MS,
+      modelDeadlineMs: 5_000,
+      batchModelDeadlineMs: 10_000,
+      graphDeadlineMs: 10_000,
+      leaseMs: 30_000,
+    },
+    metrics: () => telemetry.text(),
+    now,
+    id: () => v7(),
+    secret: () => `tf_${randomBytes(32).toString('base64url')}`,
+    verifiedKeys: {
+      get: (hash) => verifiedKeys.get(hash.toString('hex')) ?? null,
+      set: (hash, authorized) => void verifiedKeys.set(hash.toString('hex'), authorized),
+    },
+    ...over,
+  }
+  return {
+    deps,
+    surroundings: {
+      deps: () => deps,
+      asRefusal,
+      log,
+      observe: telemetry.observe,
+      operatorKeyHash: env.TWOFOLD_OPERATOR_KEY === undefined ? null : hashKey(env.TWOFOLD_OPERATOR_KEY),
+    },
+    async close() {
+      await Promise.all([embedder.close(), extractor.close(), graph.close()])
+    },
+  }
+}
+
+/** Remembers which keys the database has just verified, and notes once a minute, off the request, that a key is in use. */
+function noticing(db: Database, verified: LRUCache<string, Authorized>, now: () => Date): Database {
+  return {
+    ...db,
+    async asCaller(caller, ranges, statements, options) {
+      const result = await db.asCaller(caller, ranges, statements, options)
+      const hash = caller.keyHash.toString('hex')
+      if (!verified.has(hash)) {
+        verified.set(hash, result.authorized)
+        db.across([sql`select touch_key(${caller.keyHash}::bytea, ${now().toISOString()}::timestamptz)`]).catch(() => undefined)
+      }
+      return result
+    },
+  }
+}
+
+function cacheOf(env: Env, { now, log, telemetry }: { now: () => Date; log: Log; telemetry: Telemetry }): Cache {
+  if (env.UPSTASH_REDIS_REST_URL === undefined) return disabledCache(now)
+  return redisCache({
+    url: env.UPSTASH_REDIS_REST_URL,
+    token: env.UPSTASH_REDIS_REST_TOKEN ?? '',
+    timeoutMs: 500,
+    breaker: BREAKERS.redis,
+    embeddingTtl: 3600,
+    now,
+    log,
+    count: (outcome, n) => telemetry.count('twofold_cache_total', { outcome }, n),
+  })
+}
+
+/** Without a queue nothing is lost: the relay sweeps what is owed. */
+function queueOf(env: Env, log: Log): GraphQueue {
+  if (env.GRAPH_QUEUE_URL === undefined) return { nudge: async () => undefined }
+  return sqsQueue({
+    url: env.GRAPH_QUEUE_URL,
+    endpoint: env.AWS_ENDPOINT_URL_SQS,
+    credentials: { accessKeyId: env.AWS_ACCESS_KEY_ID ?? '', secretAccessKey: env.AWS_SECRET_ACCESS_KEY ?? '', sessionToken: env.AWS_SESSION_TOKEN },
+    region: env.AWS_REGION,
+    log,
+  })
+}

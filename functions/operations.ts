@@ -1,0 +1,37 @@
+import type { Deps } from '@twofold/core/ports.ts'
+import type { AnyOperation } from '@twofold/operation/operation.ts'
+import { entities } from './graph/entities.ts'
+import { query } from './graph/query.ts'
+import { list as listKeys } from './keys/list.ts'
+import { make as makeKey } from './keys/make.ts'
+import { revoke } from './keys/revoke.ts'
+import { rotate } from './keys/rotate.ts'
+import { add } from './memories/add.ts'
+import { addBatch } from './memories/add-batch.ts'
+import { remove } from './memories/delete.ts'
+import { diff } from './memories/diff.ts'
+import { get } from './memories/get.ts'
+import { history } from './memories/history.ts'
+import { list } from './memories/list.ts'
+import { restore } from './memories/restore.ts'
+import { search } from './memories/search.ts'
+import { update } from './memories/update.ts'
+import { status } from './persistence/status.ts'
+import { docs } from './system/docs.ts'
+import { live } from './system/live.ts'
+import { metrics } from './system/metrics.ts'
+import { openapi } from './system/openapi.ts'
+import { ready } from './system/ready.ts'
+import { list as listTenants } from './tenants/list.ts'
+import { make as makeTenant } from './tenants/make.ts'
+import { suspend } from './tenants/suspend.ts'
+
+/** Everything a caller can ask for. Routes, the OpenAPI document and the Lambda functions are derived from it. */
+export const operations: readonly AnyOperation<Deps>[] = [
+  ...[add, addBatch, list, get, update, remove, restore, history, diff, search],
+  ...[query, entities],
+  ...[status],
+  ...[makeKey, listKeys, revoke, rotate],
+  ...[makeTenant, listTenants, suspend],
+  ...[live, ready, metrics, openapi, docs],
+]

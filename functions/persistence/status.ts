@@ -1,0 +1,17 @@
+import { Status, status as statusOf } from '@twofold/core/status/status.ts'
+import { z } from 'zod'
+import { lambda } from '../lambda.ts'
+import { operation } from '../operation.ts'
+
+export const status = operation({
+  name: 'persistence.status',
+  method: 'get',
+  path: '/api/persistence/status',
+  scope: 'sync',
+  summary: 'How the two stores are, how far they agree, and what is owed.',
+  input: z.strictObject({}),
+  output: Status,
+  handle: (deps, _input, caller) => statusOf(deps, caller),
+})
+
+export const handler = lambda(status)

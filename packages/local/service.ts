@@ -1,0 +1,147 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { type Composed, compose } from '@twofold/functions/deps.ts'
+import { type Env, readEnv } from '@twofold/functions/env.ts'
+import { operations } from '@twofold/functions/operations.ts'
+import { graphWrites } from '@twofold/functions/queues/graph-writes.ts'
+import { reembed } from '@twofold/functions/schedules/reembed.ts'
+import { relay } from '@twofold/functions/schedules/relay.ts'
+import { serve as route } from '@twofold/operation/http.ts'
+import { hashKey } from '@twofold/operation/read-caller.ts'
+import { ensureModel } from '@twofold/postgres/ensure-model.ts'
+import { migrate } from '@twofold/postgres/migrate.ts'
+import { v7 } from 'uuid'
+import { referenceScript } from './docs/reference.ts'
+import { openHome } from './home.ts'
+import { serve } from './http/serve.ts'
+import { poll } from './queue/poll.ts'
+import { openScheduler } from './scheduler/scheduler.ts'
+import { openWire, type Wire } from './wire.ts'
+
+export interface ServiceOptions {
+  /** Where everything is kept. */
+  home: string
+  /** 0 takes any free port. */
+  port: number
+  /** An admin key of the tenant `local`; without one, the key of the home, made at its first start. */
+  apiKey?: string | undefined
+  /** What the environment says beside that: real parts, models, settings. */
+  variables: Record<string, string | undefined>
+  log(message: string): void
+}
+
+export interface Service {
+  url: string
+  /** An admin key of the tenant `local`. */
+  key: string
+  /** Whether the store was made just now. */
+  created: boolean
+  openedMs: number
+  composed: Composed
+  /** Makes another tenant of this machine and answers an admin key of it. */
+  tenant(name: string, secret: string): Promise<void>
+  close(): Promise<void>
+}
+
+/** Long enough for a batch of 200 rows against a slow graph, as in the cloud. */
+const WRITER_TIMEOUT_MS = 30_000
+const QUEUES = {
+  'graph-writes': { visibilityMs: 6 * WRITER_TIMEOUT_MS, redrive: { to: 'graph-writes-dead', maxReceives: 5 } },
+  'graph-writes-dead': { visibilityMs: 30_000 },
+}
+
+/** How often schedules run on one machine; in the cloud they run by the minute. */
+const EVERY_MS = { relay: 1_000, reembed: 2_000 }
+
+/** Starts everything the service is on one machine: stores, queue, schedules, API. Throws with one clear sentence when it cannot. */
+export async function startService(options: ServiceOptions): Promise<Service> {
+  const { variables, log } = options
+  const opened: { close(): Promise<unknown> | void }[] = []
+  const close = async () => {
+    for (const each of opened.splice(0).reverse()) await each.close()
+  }
+  try {
+    // Checked before anything is made, with a database that stands for the one that is.
+    readEnv({ ...variables, DATABASE_URL: variables.DATABASE_URL || 'postgres://owner:secret@localhost/twofold' })
+    const home = openHome(options.home)
+    opened.push(home)
+    const wire = await openWire({
+      folder: home.store,
+      databaseUrl: variables.DATABASE_OWNER_URL || variables.DATABASE_URL || undefined,
+      redisUrl: variables.REDIS_URL || undefined,
+      redisBytes: 256 * 1024 * 1024,
+      queues: QUEUES,
+      secret: home.secret('wire'),
+      log,
+    })
+    opened.push(wire)
+    await migrate({ ownerUrl: wire.database.url, fetchEndpoint: wire.database.fetchEndpoint })
+    const env = readEnv({ ...variables, ...wired(wire, variables) })
+    const made = await compose(env)
+    opened.push(made)
+    const { deps } = made
+    await ensureModel({ url: wire.database.url, fetchEndpoint: wire.database.fetchEndpoint }, deps.embedder.model, deps.embedder.dimensions)
+    const tenant = (name: string, secret: string) => ensureTenant(wire, name, secret)
+    const key = options.apiKey || home.secret('key', deps.secret)
+    await tenant('local', key)
+    opened.push(await work(wire, env, made, log))
+    const app = route(operations, made.surroundings)
+    app.get('/docs/reference.js', referenceScript)
+    const serving = await serve(app, { port: options.port })
+    opened.push(serving)
+    writeFileSync(join(home.path, 'join'), joining(wire), { mode: 0o600 })
+    return { url: serving.url, key, created: wire.store?.created ?? false, openedMs: wire.store?.openedMs ?? 0, composed: made, tenant, close }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
+
+/** The queue's consumer and the schedules. */
+async function work(wire: Wire, env: Env, { deps }: Composed, log: (message: string) => void): Promise<{ close(): Promise<void> }> {
+  const poller = poll({
+    url: env.GRAPH_QUEUE_URL as string,
+    endpoint: env.AWS_ENDPOINT_URL_SQS,
+    credentials: { accessKeyId: env.AWS_ACCESS_KEY_ID ?? '', secretAccessKey: env.AWS_SECRET_ACCESS_KEY ?? '', sessionToken: env.AWS_SESSION_TOKEN },
+    region: env.AWS_REGION,
+    handler: graphWrites(deps),
+    timeoutMs: WRITER_TIMEOUT_MS,
+    log,
+  })
+  const scheduler = await openScheduler({ sql: wire.sql, log })
+  scheduler.every('relay', EVERY_MS.relay, relay(deps))
+  scheduler.every('reembed', EVERY_MS.reembed, reembed(deps))
+  return {
+    async close() {
+      await Promise.all([poller.stop(), scheduler.stop()])
+    },
+  }
+}
+
+/** What the functions are told, so that they find the wire where the cloud would be. */
+const wired = (wire: Wire, variables: Record<string, string | undefined>): Record<string, string | undefined> => ({
+  DATABASE_URL: wire.database.url,
+  DATABASE_HTTP_URL: wire.database.fetchEndpoint,
+  ...(variables.UPSTASH_REDIS_REST_URL ? {} : { UPSTASH_REDIS_REST_URL: wire.redis.url, UPSTASH_REDIS_REST_TOKEN: wire.redis.token }),
+  ...(variables.GRAPH_QUEUE_URL
+    ? {}
+    : {
+        GRAPH_QUEUE_URL: wire.sqs.urlOf('graph-writes'),
+        AWS_ENDPOINT_URL_SQS: undefined,
+        AWS_REGION: wire.sqs.region,
+        AWS_ACCESS_KEY_ID: wire.sqs.credentials.accessKeyId,
+        AWS_SECRET_ACCESS_KEY: wire.sqs.credentials.secretAccessKey,
+        AWS_SESSION_TOKEN: undefined,
+      }),
+})
+
+/** The same as a file of variables, for another process that joins this one's stores. */
+const joining = (wire: Wire): string =>
+  Object.entries(wired(wire, {}))
+    .flatMap(([name, value]) => (value === undefined ? [] : [`${name}=${value}\n`]))
+    .join('')
+
+async function ensureTenant(wire: Wire, name: string, secret: string): Promise<void> {
+  const hash = `\\x${hashKey(secret).toString('hex')}`
+  await wire.sql('select twofold.ensure_tenant($1::uuid, $2, $3::uuid, $4::bytea, now())', [v7(), name, v7(), hash])
+}
