@@ -1,0 +1,121 @@
+import { ModelError } from '@twofold/core/failures.ts'
+import type { Embedder } from '@twofold/core/ports.ts'
+import { APICallError, embedMany } from 'ai'
+import { openProvider, type ProviderOptions, readModel } from '../provider.ts'
+
+type Shorter = (dimensions: number) => NonNullable<Parameters<typeof embedMany>[0]['providerOptions']>
+
+const openai: Shorter = (dimensions) => ({ openai: { dimensions } })
+const google: Shorter = (dimensions) => ({ google: { outputDimensionality: dimensions } })
+
+/** What common models answer, and how those are asked that can answer shorter vectors. */
+const KNOWN: Record<string, { dimensions: number; shorter?: Shorter }> = {
+  'openai:text-embedding-3-small': { dimensions: 1536, shorter: openai },
+  'openai:text-embedding-3-large': { dimensions: 3072, shorter: openai },
+  'openai:text-embedding-ada-002': { dimensions: 1536 },
+  'google:gemini-embedding-001': { dimensions: 3072, shorter: google },
+  'mistral:mistral-embed': { dimensions: 1024 },
+  'cohere:embed-english-v3.0': { dimensions: 1024 },
+  'cohere:embed-multilingual-v3.0': { dimensions: 1024 },
+}
+
+/** The most that Postgres can index as `halfvec`. */
+const MOST_DIMENSIONS = 4_000
+
+/** Texts a call. 96 is the least of what providers allow (Cohere). */
+const TEXTS = 96
+/** Characters a call: OpenAI takes 300,000 tokens, and a Chinese character may cost more than one. */
+const CHARACTERS = 200_000
+/** Characters a piece: OpenAI reads 8,192 tokens of one input and refuses longer ones. */
+const PIECE = 6_000
+
+export interface ProviderEmbedderOptions extends ProviderOptions {
+  /** `provider:model` */
+  model: string
+  dimensions?: number
+}
+
+/**
+ * Embeddings of any provider of the AI SDK, unit length. A text over 6,000 characters goes in pieces, whose mean it gets.
+ * Never retries by itself. Throws `ModelError` when the provider fails, answers what is no vector of the expected
+ * length, or has not answered before `signal` aborts; the error holds neither texts nor the provider's words.
+ * Refuses to be made without a package, a base URL or dimensions that it needs.
+ */
+export async function providerEmbedder(options: ProviderEmbedderOptions): Promise<Embedder & { close(): Promise<void> }> {
+  const { provider, model } = readModel(options.model)
+  const { dimensions, providerOptions } = dimensionsOf(options)
+  const embeddingModel = (await openProvider(provider, options)).embeddingModel(model)
+
+  const call = async (values: string[], abortSignal: AbortSignal): Promise<Float32Array[]> => {
+    const { embeddings } = await embedMany({ model: embeddingModel, values, abortSignal, providerOptions, maxRetries: 0 }).catch((error) => {
+      throw new ModelError(reasonOf(error, abortSignal), { retryable: true })
+    })
+    if (embeddings.length !== values.length) throw new ModelError('embedding (wrong number of vectors)', { retryable: true })
+    return embeddings.map((embedding) => {
+      if (embedding.length !== dimensions) throw new ModelError(`embedding (${embedding.length} dimensions instead of ${dimensions})`, { retryable: true })
+      return unit(Float32Array.from(embedding))
+    })
+  }
+
+  return {
+    model: options.model,
+    dimensions,
+    async embed(texts, { signal }) {
+      const pieces = texts.flatMap((text, of) => inPieces(text).map((piece) => ({ of, piece })))
+      const sums = texts.map(() => new Float32Array(dimensions))
+      for (const portion of portions(pieces)) {
+        const vectors = await call(portion.map(({ piece }) => piece), signal)
+        portion.forEach(({ of, piece }, i) => {
+          const sum = sums[of] as Float32Array
+          vectors[i]?.forEach((x, j) => {
+            sum[j] = (sum[j] as number) + x * (piece.length || 1)
+          })
+        })
+      }
+      return sums.map(unit)
+    },
+    async close() {},
+  }
+}
+
+function dimensionsOf({ model, dimensions }: ProviderEmbedderOptions) {
+  const known = KNOWN[model]
+  const wanted = dimensions ?? known?.dimensions
+  if (wanted === undefined) throw new Error(`How many dimensions ${model} answers is not known: set EMBEDDING_DIMENSIONS.`)
+  if (wanted > MOST_DIMENSIONS) throw new Error(`EMBEDDING_DIMENSIONS is ${wanted}; allowed is at most ${MOST_DIMENSIONS}.`)
+  if (!known || wanted === known.dimensions) return { dimensions: wanted }
+  if (!known.shorter || wanted > known.dimensions) {
+    throw new Error(`EMBEDDING_DIMENSIONS is ${wanted}; ${model} answers ${known.dimensions}${known.shorter ? ' or fewer' : ''}.`)
+  }
+  return { dimensions: wanted, providerOptions: known.shorter(wanted) }
+}
+
+/** Cut between characters, not within a surrogate pair. */
+const inPieces = (text: string): string[] => text.match(new RegExp(`[^]{1,${PIECE}}(?<![\\uD800-\\uDBFF](?=[\\uDC00-\\uDFFF]))`, 'g')) ?? [text]
+
+function portions<T extends { piece: string }>(pieces: readonly T[]): T[][] {
+  const made: T[][] = []
+  let characters = 0
+  for (const each of pieces) {
+    const last = made.at(-1)
+    characters += each.piece.length
+    if (last && last.length < TEXTS && characters <= CHARACTERS) last.push(each)
+    else {
+      made.push([each])
+      characters = each.piece.length
+    }
+  }
+  return made
+}
+
+function unit(vector: Float32Array): Float32Array {
+  const length = Math.hypot(...vector)
+  if (!(length > 0 && length < Number.POSITIVE_INFINITY)) throw new ModelError('embedding (not a vector)', { retryable: true })
+  return vector.map((x) => x / length)
+}
+
+/** What may be told of it: a status, not the provider's words, which quote the request and parts of the key. */
+function reasonOf(error: unknown, signal: AbortSignal): string {
+  if (signal.aborted) return 'embedding (no answer in time)'
+  return APICallError.isInstance(error) && error.statusCode !== undefined ? `embedding (HTTP ${error.statusCode})` : 'embedding (no usable answer)'
+}

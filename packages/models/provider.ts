@@ -1,0 +1,38 @@
+import { createOpenAI } from '@ai-sdk/openai'
+import { createOpenAICompatible } from '@ai-sdk/openai-compatible'
+import type { EmbeddingModel, LanguageModel } from 'ai'
+
+/** How a provider is reached. What is left out the provider's package takes from its own variables, such as OPENAI_API_KEY. */
+export interface ProviderOptions {
+  baseURL?: string
+  apiKey?: string
+  fetch?: typeof fetch
+}
+
+export interface Provider {
+  embeddingModel(model: string): EmbeddingModel
+  languageModel(model: string): LanguageModel
+}
+
+/** Splits `provider:model` at the first colon, since models have colons in their names too. */
+export function readModel(tag: string): { provider: string; model: string } {
+  const [, provider, model] = /^([a-z][a-z0-9-]*):(.+)$/.exec(tag) ?? []
+  if (!provider || !model) throw new Error(`The model is "${tag}"; allowed is embedded, or provider:model such as openai:text-embedding-3-small.`)
+  return { provider, model }
+}
+
+/** The AI SDK's provider of this name. OpenAI's is always there; others are loaded when their npm package is installed. */
+export async function openProvider(name: string, { baseURL, apiKey, fetch }: ProviderOptions): Promise<Provider> {
+  if (name === 'openai') return createOpenAI({ baseURL, apiKey, fetch })
+  if (name === 'openai-compatible') {
+    if (!baseURL) throw new Error('The provider openai-compatible needs a base URL: set OPENAI_BASE_URL.')
+    return createOpenAICompatible({ name, baseURL, apiKey, fetch, supportsStructuredOutputs: true })
+  }
+  const specifier = `@ai-sdk/${name}`
+  const module = await import(specifier).catch((cause) => {
+    throw new Error(`The provider ${name} needs the npm package ${specifier}, which is not installed.`, { cause })
+  })
+  const [, create] = Object.entries(module).find(([key, value]) => /^create[A-Z]/.test(key) && typeof value === 'function') ?? []
+  if (!create) throw new Error(`The npm package ${specifier} exports no provider.`)
+  return (create as (options: ProviderOptions) => Provider)({ baseURL, apiKey, fetch })
+}
