@@ -28,7 +28,8 @@ export async function makeKey(db: Database, { tenant }: Tenant, namespaces: stri
   const keyHash = hashed(tenant + namespaces)
   await db.asTenant(tenant, [
     sql`insert into api_keys (tenant_id, id, name, hash, scopes, namespaces, created_at)
-      values (current_tenant(), gen_random_uuid(), 'narrow', ${keyHash}::bytea, '{graph:read}', ${namespaces}::text[], now())`,
+      values (current_tenant(), gen_random_uuid(), 'narrow', ${keyHash}::bytea, '{graph:read}', ${namespaces}::text[], now())
+      on conflict do nothing`,
   ])
   return { tenant, keyHash }
 }
@@ -52,6 +53,10 @@ export class Clock {
   readonly now = () => new Date(this.time)
   pass(ms: number): void {
     this.time = new Date(this.time.getTime() + ms)
+  }
+  tick(ms: number): Date {
+    this.pass(ms)
+    return this.now()
   }
 }
 
@@ -163,11 +168,11 @@ function statements(given: Remembered, now: string): Statement[] {
     sql`with w as (select * from jsonb_to_recordset(${JSON.stringify(named)}::jsonb) w (id uuid, type text, value text, normalized text, terms int[])),
         made as (
           insert into entities (tenant_id, id, subject, type, normalized, value, created_at)
-          select current_tenant(), id, ${subject}, type, normalized, value, ${now}::timestamptz from w on conflict do nothing returning id),
+          select current_tenant(), id, ${subject}::text, type, normalized, value, ${now}::timestamptz from w on conflict do nothing returning id),
         found_by as (
           insert into entity_terms (tenant_id, term, subject, entity_id)
           select distinct current_tenant(), t, subject_number(${subject}), w.id from w join made using (id) cross join unnest(w.terms) t)
-        select owe('entity', array_agg(id), array_agg(${subject}), ${now}::timestamptz) from made having count(*) > 0`,
+        select owe('entity', array_agg(id), array_agg(${subject}::text), ${now}::timestamptz) from made having count(*) > 0`,
     ...named.map(
       (entity) => sql`insert into memory_entities (tenant_id, memory_id, entity_id, namespace, confidence, about)
         values (current_tenant(), ${memory}::uuid, ${entityOf(entity.name)}, ${namespace}, 1, ${entity.about})`,
@@ -181,7 +186,7 @@ function statements(given: Remembered, now: string): Statement[] {
 }
 
 export const owe = (memory: string, subject: string, now: string): Statement =>
-  sql`select owe('memory', array[${memory}::uuid], array[${subject}], ${now}::timestamptz)`
+  sql`select owe('memory', array[${memory}::uuid], array[${subject}::text], ${now}::timestamptz)`
 
 export interface LedgerRow {
   kind: string

@@ -33,7 +33,7 @@ export interface Outcome {
    */
   state: 'shown' | 'owed' | 'taken' | 'failed'
   retryable: boolean
-  /** What the graph should show, and what it is known to show. */
+  /** What the graph should have shown when the row was read, and what it is known to show now. */
   revision: number
   shown: number
 }
@@ -165,7 +165,7 @@ async function settle(
   const refused = new Set(applied.refused.map((row) => row.id))
   return mine.map(({ id, revision, shown }): Outcome => {
     const row = noted.get(id)
-    if (row) return { id, state: row.revision === row.shown ? 'shown' : 'owed', retryable: false, revision: row.revision, shown: row.shown }
+    if (row) return { id, state: row.revision === row.shown ? 'shown' : 'owed', retryable: false, revision, shown: row.shown }
     const failed = refused.has(id) || applied.unreached.has(id)
     return { id, state: failed ? 'failed' : 'owed', retryable: !refused.has(id), revision, shown }
   })

@@ -2,7 +2,12 @@ import { digest } from './digest.ts'
 import type { EntityTruth, LedgerRow, MemoryTruth } from './lease.sql.ts'
 import type { Edge, Projection, Shown } from './port.ts'
 
-const LABELS: Record<string, string> = { decision: 'Decision', commitment: 'Commitment', pattern: 'Pattern' }
+/** A map, because a kind is the caller's word, and `constructor` is one. */
+const LABELS = new Map([
+  ['decision', 'Decision'],
+  ['commitment', 'Commitment'],
+  ['pattern', 'Pattern'],
+])
 
 /**
  * What the graph must show of a ledger row, computed from the truth read with it. Content never goes into the graph:
@@ -32,7 +37,7 @@ function ofMemory(id: string, memory: MemoryTruth): Shows {
   const relations = (memory.relations ?? []).map(
     ({ from, type, to, confidence, namespace }): Edge => ({ type: 'RELATES_TO', from, to, relation: type, namespace, confidence }),
   )
-  const label = LABELS[kind]
+  const label = LABELS.get(kind)
   return {
     labels: label ? [label] : [],
     properties: { namespace, type, kind, version, contentHash, importance, occurredAt },

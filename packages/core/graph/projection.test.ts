@@ -1,0 +1,104 @@
+import { describe, expect, test } from 'vitest'
+import { digest } from './digest.ts'
+import type { LedgerRow, MemoryTruth } from './lease.sql.ts'
+import { projectionOf } from './projection.ts'
+
+const ledger: Omit<LedgerRow, 'memory' | 'entity'> = {
+  id: '01900000-0000-7000-8000-000000000001',
+  kind: 'memory',
+  subject: 'user:ada',
+  bucket: 1,
+  revision: 7,
+  shown: 6,
+  mine: true,
+  taken: false,
+  failed: false,
+  generations: [1],
+  epoch: 1,
+}
+const truth: MemoryTruth = {
+  namespace: 'user:ada:work',
+  type: 'semantic',
+  kind: 'note',
+  version: 2,
+  contentHash: 'ab12',
+  importance: 5,
+  occurredAt: '2026-03-01T12:00:00.000Z',
+  gone: false,
+  mentions: null,
+  relations: null,
+}
+const of = (memory: Partial<MemoryTruth>) => projectionOf({ ...ledger, memory: { ...truth, ...memory }, entity: null })
+
+describe('what the graph must show', () => {
+  test('of a memory is what it is, never its content', () => {
+    const shown = of({})
+    expect(shown).toMatchObject({
+      gone: false,
+      kind: 'memory',
+      id: ledger.id,
+      revision: 7,
+      bucket: 1,
+      subject: 'user:ada',
+      labels: [],
+      properties: {
+        namespace: 'user:ada:work',
+        type: 'semantic',
+        kind: 'note',
+        version: 2,
+        contentHash: 'ab12',
+        importance: 5,
+        occurredAt: truth.occurredAt,
+      },
+      edges: [],
+    })
+    expect(shown).toHaveProperty('digest', digest(shown as never))
+  })
+
+  test('of a memory has an edge for each mention, a second one for what it is about, one for each relation', () => {
+    const by = { namespace: 'user:ada:work', confidence: 0.5 }
+    expect(
+      of({
+        mentions: [
+          { entity: 'e1', about: false, ...by },
+          { entity: 'e2', about: true, ...by },
+        ],
+        relations: [{ from: 'e1', type: 'works_at', to: 'e2', ...by }],
+      }),
+    ).toMatchObject({
+      edges: [
+        { type: 'MENTIONS', from: ledger.id, to: 'e1', relation: '', ...by },
+        { type: 'MENTIONS', from: ledger.id, to: 'e2', relation: '', ...by },
+        { type: 'ABOUT', from: ledger.id, to: 'e2', relation: '', ...by },
+        { type: 'RELATES_TO', from: 'e1', to: 'e2', relation: 'works_at', ...by },
+      ],
+    })
+  })
+
+  test.each([
+    ['decision', ['Decision']],
+    ['commitment', ['Commitment']],
+    ['pattern', ['Pattern']],
+    ['preference', []],
+    ['constructor', []],
+  ])('of a %s has the labels %j', (kind, labels) => {
+    expect(of({ kind })).toMatchObject({ labels })
+  })
+
+  test('of a memory that is deleted, expired or absent is a tombstone', () => {
+    const tombstone = { gone: true, kind: 'memory', id: ledger.id, revision: 7, subject: 'user:ada', bucket: 1 }
+    expect(of({ gone: true })).toEqual(tombstone)
+    expect(projectionOf({ ...ledger, memory: null, entity: null })).toEqual(tombstone)
+  })
+
+  test('of an entity is its name, and no edges', () => {
+    const entity = { type: 'person', value: 'Ada', normalized: 'ada' }
+    expect(projectionOf({ ...ledger, kind: 'entity', memory: null, entity })).toMatchObject({
+      kind: 'entity',
+      properties: entity,
+      labels: [],
+      edges: [],
+    })
+    expect(projectionOf({ ...ledger, kind: 'entity', memory: null, entity: null })).toMatchObject({ gone: true, kind: 'entity' })
+  })
+})
