@@ -125,7 +125,15 @@ function response({ model, input, text }: any): unknown {
     created_at: 0,
     status: 'completed',
     model,
-    output: [{ type: 'message', id: 'msg_1', role: 'assistant', status: 'completed', content: [{ type: 'output_text', text: content, annotations: [] }] }],
+    output: [
+      {
+        type: 'message',
+        id: 'msg_1',
+        role: 'assistant',
+        status: 'completed',
+        content: [{ type: 'output_text', text: content, annotations: [] }],
+      },
+    ],
     usage: { input_tokens: 1, output_tokens: 1, total_tokens: 2 },
   }
 }
@@ -136,7 +144,13 @@ function completion({ model, messages, response_format }: any): unknown {
     object: 'chat.completion',
     created: 0,
     model,
-    choices: [{ index: 0, finish_reason: 'stop', message: { role: 'assistant', content: structured(response_format?.json_schema?.schema, lastUser(messages)) } }],
+    choices: [
+      {
+        index: 0,
+        finish_reason: 'stop',
+        message: { role: 'assistant', content: structured(response_format?.json_schema?.schema, lastUser(messages)) },
+      },
+    ],
     usage: { prompt_tokens: 1, completion_tokens: 1, total_tokens: 2 },
   }
 }

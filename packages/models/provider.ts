@@ -17,7 +17,8 @@ export interface Provider {
 /** Splits `provider:model` at the first colon, since models have colons in their names too. */
 export function readModel(tag: string): { provider: string; model: string } {
   const [, provider, model] = /^([a-z][a-z0-9-]*):(.+)$/.exec(tag) ?? []
-  if (!provider || !model) throw new Error(`The model is "${tag}"; allowed is embedded, or provider:model such as openai:text-embedding-3-small.`)
+  if (!provider || !model)
+    throw new Error(`The model is "${tag}"; allowed is embedded, or provider:model such as openai:text-embedding-3-small.`)
   return { provider, model }
 }
 

@@ -47,12 +47,15 @@ export async function providerEmbedder(options: ProviderEmbedderOptions): Promis
   const embeddingModel = (await openProvider(provider, options)).embeddingModel(model)
 
   const call = async (values: string[], abortSignal: AbortSignal): Promise<Float32Array[]> => {
-    const { embeddings } = await embedMany({ model: embeddingModel, values, abortSignal, providerOptions, maxRetries: 0 }).catch((error) => {
-      throw new ModelError(reasonOf(error, abortSignal), { retryable: true })
-    })
+    const { embeddings } = await embedMany({ model: embeddingModel, values, abortSignal, providerOptions, maxRetries: 0 }).catch(
+      (error) => {
+        throw new ModelError(reasonOf(error, abortSignal), { retryable: true })
+      },
+    )
     if (embeddings.length !== values.length) throw new ModelError('embedding (wrong number of vectors)', { retryable: true })
     return embeddings.map((embedding) => {
-      if (embedding.length !== dimensions) throw new ModelError(`embedding (${embedding.length} dimensions instead of ${dimensions})`, { retryable: true })
+      if (embedding.length !== dimensions)
+        throw new ModelError(`embedding (${embedding.length} dimensions instead of ${dimensions})`, { retryable: true })
       return unit(Float32Array.from(embedding))
     })
   }
@@ -64,7 +67,10 @@ export async function providerEmbedder(options: ProviderEmbedderOptions): Promis
       const pieces = texts.flatMap((text, of) => inPieces(text).map((piece) => ({ of, piece })))
       const sums = texts.map(() => new Float32Array(dimensions))
       for (const portion of portions(pieces)) {
-        const vectors = await call(portion.map(({ piece }) => piece), signal)
+        const vectors = await call(
+          portion.map(({ piece }) => piece),
+          signal,
+        )
         portion.forEach(({ of, piece }, i) => {
           const sum = sums[of] as Float32Array
           vectors[i]?.forEach((x, j) => {
@@ -91,7 +97,8 @@ function dimensionsOf({ model, dimensions }: ProviderEmbedderOptions) {
 }
 
 /** Cut between characters, not within a surrogate pair. */
-const inPieces = (text: string): string[] => text.match(new RegExp(`[^]{1,${PIECE}}(?<![\\uD800-\\uDBFF](?=[\\uDC00-\\uDFFF]))`, 'g')) ?? [text]
+const inPieces = (text: string): string[] =>
+  text.match(new RegExp(`[^]{1,${PIECE}}(?<![\\uD800-\\uDBFF](?=[\\uDC00-\\uDFFF]))`, 'g')) ?? [text]
 
 function portions<T extends { piece: string }>(pieces: readonly T[]): T[][] {
   const made: T[][] = []
@@ -117,5 +124,7 @@ function unit(vector: Float32Array): Float32Array {
 /** What may be told of it: a status, not the provider's words, which quote the request and parts of the key. */
 function reasonOf(error: unknown, signal: AbortSignal): string {
   if (signal.aborted) return 'embedding (no answer in time)'
-  return APICallError.isInstance(error) && error.statusCode !== undefined ? `embedding (HTTP ${error.statusCode})` : 'embedding (no usable answer)'
+  return APICallError.isInstance(error) && error.statusCode !== undefined
+    ? `embedding (HTTP ${error.statusCode})`
+    : 'embedding (no usable answer)'
 }
