@@ -1,0 +1,153 @@
+import type { ExtractedEntity, ExtractedRelation } from '@twofold/core/ports.ts'
+import { classify, type Name, type Verdict } from './classify.ts'
+import { relate } from './relate.ts'
+import { read, type Word } from './words.ts'
+
+/** How much of a text is read. Reading is linear, and what a memory is about stands in its beginning. */
+export const MAX_READ = 8_000
+
+export interface Found {
+  entities: ExtractedEntity[]
+  relations: ExtractedRelation[]
+}
+
+export interface Mention extends Name, Verdict {}
+
+/**
+ * Names and dates in an English text and a few relations between them, by two taggers and rules about what stands around
+ * a name. `known` names (participants, entities of the subject) are recognised wherever they stand. Values are as
+ * written; the first of each comes first. Odd text finds nothing, and is never an error.
+ */
+export function find(text: string, known: readonly string[] = []): Found {
+  const beginning = clean(text)
+  if (!/\p{L}/u.test(beginning)) return { entities: [], relations: [] }
+  const { sentences, dates } = read(beginning)
+  const people = firstNamesOf(known)
+  const names = sentences.flatMap((words) => namesIn(beginning, words))
+  const mentions = [...typed(names, people), ...knownIn(beginning, known, names)].sort((a, b) => a.start - b.start)
+  return { entities: [...entitiesOf(mentions), ...datesOf(dates, beginning)].slice(0, 200), relations: relate(beginning, mentions) }
+}
+
+/** The beginning, cut between words, without what no value may hold. Keeps its length, so that places in it stay. */
+function clean(text: string): string {
+  const cut = text.length <= MAX_READ ? text : text.slice(0, MAX_READ).replace(/\S{0,100}$/u, '')
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is replaced
+  return cut.toWellFormed().replace(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\ufffd]/g, ' ')
+}
+
+/** How much of what stands around a name the rules look at: a text without full stops must not cost the square of its length. */
+const NEAR = 80
+
+/** Runs of names: joined by one space, by an initial's dot, or by the small words inside names. */
+function namesIn(text: string, words: readonly Word[]): Name[] {
+  const runs: Word[][] = []
+  let i = 0
+  while (i < words.length) {
+    if (!words[i]?.proper) {
+      i += 1
+      continue
+    }
+    const run = [words[i] as Word]
+    for (let next = joined(text, words, i); next > 0; next = joined(text, words, i)) {
+      run.push(...words.slice(i + 1, next + 1))
+      i = next
+    }
+    runs.push(run)
+    i += 1
+  }
+  const from = words[0]?.start ?? 0
+  const to = words.at(-1)?.end ?? 0
+  return runs.map((run) => {
+    const start = (run[0] as Word).start
+    const end = (run.at(-1) as Word).end
+    return {
+      value: text.slice(start, end),
+      start,
+      end,
+      words: run,
+      before: text.slice(Math.max(from, start - NEAR), start),
+      after: text.slice(end, Math.min(to, end + NEAR)),
+    }
+  })
+}
+
+const HEADS = /^(?:University|Bank|Institute|Ministry|Department|Academy|Museum|College|School|Gulf|Isle|Bay|City|House|Church|Republic)$/u
+
+/** The index of the word that carries on the name whose last word so far is `at`, or 0. */
+function joined(text: string, words: readonly Word[], at: number): number {
+  const word = words[at] as Word
+  const next = words[at + 1]
+  if (!next || word.possessive) return 0
+  const gap = text.slice(word.end, next.start)
+  const dotted = /^\.[ ]$/.test(gap) && (word.text.length === 1 || word.tags.has('Honorific'))
+  if (gap !== ' ' && !dotted && !/^ ?& ?$/.test(gap)) return 0
+  if (next.proper || (/^\d{1,4}$/.test(next.text) && /(?:Con|Conf|Fest|Summit|iPhone|Pixel|Windows)$/.test(word.text))) return at + 1
+  const small = /^(?:of|de|da|di|del|van|von|der|den|la|le|al|bin|dos)$/.test(next.text)
+  if (!small || (next.text === 'of' && !HEADS.test(word.text))) return 0
+  for (let i = at + 2; i <= at + 3; i++) {
+    if (words[i]?.proper) return i
+    if (!/^(?:the|la|der|den)$/.test(words[i]?.text ?? '')) return 0
+  }
+  return 0
+}
+
+/** The same name has one type in a text: the surest that any of its mentions gives. */
+function typed(names: readonly Name[], firstNames: ReadonlySet<string>): Mention[] {
+  const best = new Map<string, Verdict>()
+  const offer = (value: string, verdict: Verdict) => {
+    if (verdict.confidence > (best.get(value)?.confidence ?? 0)) best.set(value, verdict)
+  }
+  for (const name of names) {
+    const verdict = classify(name, firstNames)
+    if (verdict) offer(name.value, verdict)
+    if (verdict?.type === 'person') for (const word of name.words.slice(0, 1)) offer(word.text, { ...verdict, confidence: 0.6 })
+  }
+  return names.flatMap((name) => {
+    const verdict = best.get(name.value)
+    return verdict ? [{ ...name, ...verdict }] : []
+  })
+}
+
+const looksPersonal = (name: string) => /^(?:[\p{Lu}\p{Lo}][^\s\d]*)(?:\s(?:[\p{Lu}\p{Lo}]\S*|van|von|de|der|la|bin|al)){0,3}$/u.test(name)
+
+/** First names of known people. */
+function firstNamesOf(known: readonly string[]): Set<string> {
+  return new Set(known.filter(looksPersonal).map((name) => name.split(/\s/u)[0] as string))
+}
+
+/** Known names that the taggers did not see as names. */
+function knownIn(text: string, known: readonly string[], names: readonly Name[]): Mention[] {
+  return known.flatMap((value) => {
+    if (!looksPersonal(value)) return []
+    const start = text.search(new RegExp(`(?<![\\p{L}\\p{N}])${RegExp.escape(value)}(?![\\p{L}\\p{N}])`, 'u'))
+    if (start < 0 || names.some((name) => name.start <= start && start < name.end)) return []
+    const end = start + value.length
+    return [{ value, start, end, words: [], before: '', after: '', type: 'person' as const, confidence: 0.9 }]
+  })
+}
+
+function entitiesOf(mentions: readonly Mention[]): ExtractedEntity[] {
+  const entities = new Map<string, ExtractedEntity>()
+  for (const { type, value, confidence } of mentions) {
+    const key = `${type}\n${value.toLowerCase()}`
+    if (value.length <= 500 && !entities.has(key)) entities.set(key, { type, value, confidence, source: 'embedded' })
+  }
+  return [...entities.values()]
+}
+
+const DATED =
+  /\b(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?|(?:mon|tues|wednes|thurs|fri|satur|sun)days?|q[1-4]|(?:19|20)\d\d|christmas|easter|halloween|thanksgiving|spring|summer|autumn|winter)\b/iu
+const LEADING = /^(?:about|around|in|on|by|since|from|until|till|at|for|before|after|during|the|of|and|to|every|each|late|early)\s+/iu
+
+/** Dates that say when: `today` and `last week` would connect memories that have nothing in common. */
+function datesOf(dates: readonly string[], text: string): ExtractedEntity[] {
+  const values = dates.map((date) => {
+    let value = date.replace(/^[\s\p{P}]+|[\s\p{P}]+$/gu, '')
+    while (LEADING.test(value)) value = value.replace(LEADING, '')
+    return value
+  })
+  const whole = [...new Set(values)].filter(
+    (value) => DATED.test(value) && value.length <= 60 && text.includes(value) && value !== 'may' && value !== 'march',
+  )
+  return whole.map((value) => ({ type: 'date', value, confidence: /\d/.test(value) ? 0.9 : 0.7, source: 'embedded' }))
+}
