@@ -21,12 +21,15 @@ export interface Postgres extends Database {
   health(): Promise<StoreHealth>
 }
 
+/** The database gives up before we do: a statement that is slow is then an answer, and no reason to send it again or to open the breaker. */
+const ITS_PART = 0.8
+
 /** An attempt that failed, with what may be done about it. Never leaves this file. */
 class Failed extends Error {
   readonly verdict: Verdict
 
   constructor(verdict: Verdict) {
-    super(verdict.error.message)
+    super(verdict.reason)
     this.verdict = verdict
   }
 }
@@ -78,7 +81,7 @@ export function connect(connection: Connection): Postgres {
   const begin = (
     first: Statement,
   ) => sql`select set_config('role', 'twofold_app', true), set_config('search_path', 'twofold, public', true),
-    set_config('lock_timeout', '5s', true), set_config('statement_timeout', ${String(connection.timeoutMs)}, true),
+    set_config('lock_timeout', '5s', true), set_config('statement_timeout', ${String(Math.ceil(connection.timeoutMs * ITS_PART))}, true),
     set_config('timezone', 'UTC', true), set_config('datestyle', 'ISO', true), set_config('jit', 'off', true), ${first} as first`
 
   return {

@@ -6,6 +6,8 @@ import { Unreachable } from './endpoint.ts'
 export interface Verdict {
   /** What the caller gets when it is not tried again. */
   error: Error
+  /** A SQLSTATE, or in words why there was no answer. */
+  reason: string
   /** The database did not answer, as opposed to answering no. */
   connection: boolean
   /** `always`: rolled back or never sent. `reads`: it may have happened. */
@@ -21,35 +23,32 @@ const OUT_OF_ORDER = /^(28|3D|53)/
 
 /** What a failure of the driver means. */
 export function judge(error: unknown): Verdict {
-  if (!(error instanceof NeonDbError)) return { error: error as Error, connection: false, again: 'never' }
+  if (!(error instanceof NeonDbError)) return answered(error as Error, 'driver')
   const source = error.sourceError
-  if (source instanceof Unreachable) return down(source, source.sent ? 'reads' : 'always')
+  if (source instanceof Unreachable) return down(source.message, source.sent ? 'reads' : 'always', source)
   const { code } = error
-  if (!code) return down(error, 'reads')
-  if (code === 'TW001') return { error: guard(error), connection: false, again: 'never' }
+  if (!code) return down('no SQLSTATE', 'reads', error)
+  if (code === 'TW001') return answered(guard(error), code)
   if (RUN_AGAIN.has(code)) {
     const busy = new Refusal('in_progress', 'Other requests are changing the same thing; try again.', { retryAfterMs: 200 })
-    return { error: busy, connection: false, again: 'always' }
+    return { ...answered(busy, code), again: 'always' }
   }
   if (code === '55P03') {
-    const locked = new Refusal('in_progress', 'Another request is changing the same thing and has not finished.', { retryAfterMs: 1000 })
-    return { error: locked, connection: false, again: 'never' }
+    const locked = 'Another request is changing the same thing and has not finished.'
+    return answered(new Refusal('in_progress', locked, { retryAfterMs: 1000 }), code)
   }
-  if (code === '57014') {
-    return {
-      error: new Refusal('timeout', 'The database took too long; nothing was changed by this request.'),
-      connection: false,
-      again: 'never',
-    }
-  }
+  if (code === '57014') return answered(new Refusal('timeout', 'The database took too long; nothing was changed by this request.'), code)
   if (NOT_STARTED.has(code)) return down(code, 'always')
   if (BROKEN_OFF.has(code)) return down(code, 'reads')
   if (OUT_OF_ORDER.test(code)) return down(code, 'never')
-  return { error: unforeseen(error, code), connection: false, again: 'never' }
+  return answered(unforeseen(error, code), code)
 }
 
-const down = (cause: unknown, again: Verdict['again']): Verdict => ({
+const answered = (error: Error, reason: string): Verdict => ({ error, reason, connection: false, again: 'never' })
+
+const down = (reason: string, again: Verdict['again'], cause: unknown = reason): Verdict => ({
   error: new VectorStoreError('database', { retryable: true, cause }),
+  reason,
   connection: true,
   again,
 })
