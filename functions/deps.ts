@@ -51,8 +51,8 @@ export async function compose(env: Env, over: Partial<Deps> = {}): Promise<Compo
     log,
   })
   const db = noticing(connection, verifiedKeys, now)
-  const embedder = await makeEmbedder({ model: env.EMBEDDING_MODEL, dimensions: env.EMBEDDING_DIMENSIONS, ...openai })
-  const extractor = await makeExtractor({ model: env.LANGUAGE_MODEL })
+  const embedder = await makeEmbedder({ ...reached(env, env.EMBEDDING_MODEL), dimensions: env.EMBEDDING_DIMENSIONS })
+  const extractor = await makeExtractor(reached(env, env.LANGUAGE_MODEL))
   const graph = env.ENABLE_GRAPH_STORE ? postgresGraph({ db, now }) : disabledGraph({ now })
   const deps: Deps = {
     db,
@@ -95,6 +95,10 @@ export async function compose(env: Env, over: Partial<Deps> = {}): Promise<Compo
     },
   }
 }
+
+/** OpenAI's address and key go to what speaks its protocol; every other provider's package knows its own variables. */
+const reached = (env: Env, model: string) =>
+  model.startsWith('openai') ? { model, baseURL: env.OPENAI_BASE_URL, apiKey: env.OPENAI_API_KEY } : { model }
 
 /** Remembers which keys the database has just verified, and notes once a minute, off the request, that a key is in use. */
 function noticing(db: Database, verified: LRUCache<string, Authorized>, now: () => Date): Database {
