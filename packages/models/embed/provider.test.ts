@@ -57,7 +57,7 @@ test.each<[Failure, string]>([
   ['malformed', 'embedding (HTTP 200) failed'],
   ['null-in-vector', 'embedding (HTTP 200) failed'],
   ['wrong-dimensions', 'embedding (65 dimensions instead of 64) failed'],
-  ['wrong-count', 'embedding (wrong number of vectors) failed'],
+  ['wrong-count', 'embedding (no usable answer) failed'],
   ['zero-vector', 'embedding (not a vector) failed'],
 ])('tells of %s with a ModelError that asks once and quotes nothing', async (mode, message) => {
   server.fail(mode)

@@ -1,7 +1,7 @@
 import { ModelError } from '@twofold/core/failures.ts'
 import type { Embedder } from '@twofold/core/ports.ts'
-import { APICallError, embedMany } from 'ai'
-import { openProvider, type ProviderOptions, readModel } from '../provider.ts'
+import { embedMany } from 'ai'
+import { openProvider, type ProviderOptions, readModel, reasonOf } from '../provider.ts'
 
 type Shorter = (dimensions: number) => NonNullable<Parameters<typeof embedMany>[0]['providerOptions']>
 
@@ -49,10 +49,9 @@ export async function providerEmbedder(options: ProviderEmbedderOptions): Promis
   const call = async (values: string[], abortSignal: AbortSignal): Promise<Float32Array[]> => {
     const { embeddings } = await embedMany({ model: embeddingModel, values, abortSignal, providerOptions, maxRetries: 0 }).catch(
       (error) => {
-        throw new ModelError(reasonOf(error, abortSignal), { retryable: true })
+        throw new ModelError(reasonOf('embedding', error, abortSignal), { retryable: true })
       },
     )
-    if (embeddings.length !== values.length) throw new ModelError('embedding (wrong number of vectors)', { retryable: true })
     return embeddings.map((embedding) => {
       if (embedding.length !== dimensions)
         throw new ModelError(`embedding (${embedding.length} dimensions instead of ${dimensions})`, { retryable: true })
@@ -119,12 +118,4 @@ function unit(vector: Float32Array): Float32Array {
   const length = Math.hypot(...vector)
   if (!(length > 0 && length < Number.POSITIVE_INFINITY)) throw new ModelError('embedding (not a vector)', { retryable: true })
   return vector.map((x) => x / length)
-}
-
-/** What may be told of it: a status, not the provider's words, which quote the request and parts of the key. */
-function reasonOf(error: unknown, signal: AbortSignal): string {
-  if (signal.aborted) return 'embedding (no answer in time)'
-  return APICallError.isInstance(error) && error.statusCode !== undefined
-    ? `embedding (HTTP ${error.statusCode})`
-    : 'embedding (no usable answer)'
 }
