@@ -1,3 +1,4 @@
+import { markCollectable } from '../entities/collect.sql.ts'
 import { showNow } from '../graph/wait.ts'
 import type { Deps } from '../ports.ts'
 import { sql } from '../sql.ts'
@@ -33,9 +34,10 @@ export async function withdraw(deps: Deps, tenant: string, id: string): Promise<
   const pending = sql`tenant_id = current_tenant() and id = ${id}::uuid and pending_until is not null`
   const rows = await deps.db.asTenant(tenant, [
     sql`select id from memories where ${pending} for update`,
-    sql`insert into collectable (tenant_id, entity_id, since)
-        select me.tenant_id, me.entity_id, ${now}::timestamptz from memory_entities me
-        where me.tenant_id = current_tenant() and me.memory_id = (select id from memories where ${pending}) on conflict do nothing`,
+    markCollectable(
+      sql`select me.entity_id from memory_entities me where me.tenant_id = current_tenant() and me.memory_id = (select id from memories where ${pending})`,
+      now,
+    ),
     sql`select owe('memory', array[id], array[subject], ${now}::timestamptz) from memories where ${pending}`,
     sql`delete from idempotency_keys k using memory_versions v
         where v.tenant_id = current_tenant() and v.memory_id = (select id from memories where ${pending})
@@ -51,7 +53,14 @@ export async function sweepPending(deps: Deps, tenant: string, most = 50): Promi
     sql<{ id: string }>`select id from memories
       where tenant_id = current_tenant() and pending_until <= ${deps.now().toISOString()}::timestamptz order by pending_until limit ${most}::int`,
   ])
-  const shown = late.length > 0 ? await showNow(deps, tenant, late.map((row) => row.id)) : new Set<string>()
+  const shown =
+    late.length > 0
+      ? await showNow(
+          deps,
+          tenant,
+          late.map((row) => row.id),
+        )
+      : new Set<string>()
   for (const { id } of late) {
     if (shown.has(id)) await publish(deps, tenant, id)
     else await withdraw(deps, tenant, id)

@@ -1,3 +1,4 @@
+import { markCollectable } from '../entities/collect.sql.ts'
 import { normalize } from '../entities/entity.ts'
 import { type Statement, sql } from '../sql.ts'
 import { terms, tokenizer } from '../text/words.ts'
@@ -150,7 +151,14 @@ export function upsertEntities(drafts: readonly Mentioning[], now: string, id: (
     for (const e of d.entities) {
       const name = json([d.subject, e.type, e.normalized])
       if (!wanted.has(name)) {
-        wanted.set(name, { id: id(), subject: d.subject, type: e.type, normalized: e.normalized, value: e.value, terms: terms(e.value).map((t) => t.term) })
+        wanted.set(name, {
+          id: id(),
+          subject: d.subject,
+          type: e.type,
+          normalized: e.normalized,
+          value: e.value,
+          terms: terms(e.value).map((t) => t.term),
+        })
       }
     }
   }
@@ -196,10 +204,7 @@ export function linkEntities(drafts: readonly Mentioning[]): Statement[] {
       confidence: r.confidence,
     })),
   )
-  return [
-    ...(mentions.length === 0 ? [] : [insertMentions(mentions)]),
-    ...(relations.length === 0 ? [] : [insertRelations(relations)]),
-  ]
+  return [...(mentions.length === 0 ? [] : [insertMentions(mentions)]), ...(relations.length === 0 ? [] : [insertRelations(relations)])]
 }
 
 const insertMentions = (mentions: readonly unknown[]): Statement => sql`
@@ -208,6 +213,7 @@ const insertMentions = (mentions: readonly unknown[]): Statement => sql`
     insert into memory_entities (tenant_id, memory_id, entity_id, namespace, confidence)
     select e.tenant_id, w.memory, e.id, w.namespace, w.confidence
     from w join entities e on e.tenant_id = current_tenant() and e.subject = w.subject and e.type = w.type and e.normalized = w.normalized
+    for key share of e
     returning 1)
   select run_again('entity') from (select count(*) as n from linked) c where c.n <> ${mentions.length}`
 
@@ -220,6 +226,7 @@ const insertRelations = (relations: readonly unknown[]): Statement => sql`
     from w
     join entities f on f.tenant_id = current_tenant() and f.subject = w.subject and f.type = w.from_type and f.normalized = w.from_name
     join entities t on t.tenant_id = current_tenant() and t.subject = w.subject and t.type = w.to_type and t.normalized = w.to_name
+    for key share of f, t
     returning 1)
   select run_again('entity') from (select count(*) as n from linked) c where c.n <> ${relations.length}`
 
@@ -227,9 +234,7 @@ const insertRelations = (relations: readonly unknown[]): Statement => sql`
 export const unlinkEntities = (ids: readonly string[], now: string): Statement => sql`
   with edges as (delete from relations where tenant_id = current_tenant() and memory_id = any(${ids}::uuid[])),
   gone as (delete from memory_entities where tenant_id = current_tenant() and memory_id = any(${ids}::uuid[]) returning entity_id)
-  insert into collectable (tenant_id, entity_id, since)
-  select distinct current_tenant(), entity_id, ${now}::timestamptz from gone
-  on conflict do nothing`
+  ${markCollectable(sql`select entity_id from gone`, now)}`
 
 export const oweMemories = (ids: readonly string[], now: string): Statement => sql`
   select owe('memory', array_agg(m.id), array_agg(m.subject), ${now}::timestamptz)
