@@ -107,7 +107,7 @@ function* spellings(word: string): Generator<string> {
   if (bare && bare !== lower) yield stem(bare)
 }
 
-/** Porter's stems, measured on LoCoMo: BM25 finds 72.2 % of the evidence among ten instead of 68.3 %. `his` must not become `hi`. */
+/** Porter's stems, measured on LoCoMo: BM25 finds 73 % of the evidence among ten instead of 68 %. `his` must not become `hi`. */
 const stem = (word: string): string => (/^[a-z]{3,40}$/.test(word) && !STOP.has(word) ? stemmer(word) : word)
 
 function* picture(token: string): Generator<string> {

