@@ -1,6 +1,6 @@
 import { createOpenAI } from '@ai-sdk/openai'
 import { createOpenAICompatible } from '@ai-sdk/openai-compatible'
-import type { EmbeddingModel, LanguageModel } from 'ai'
+import { APICallError, type EmbeddingModel, type LanguageModel } from 'ai'
 
 /** How a provider is reached. What is left out the provider's package takes from its own variables, such as OPENAI_API_KEY. */
 export interface ProviderOptions {
@@ -36,4 +36,12 @@ export async function openProvider(name: string, { baseURL, apiKey, fetch }: Pro
   const [, create] = Object.entries(module).find(([key, value]) => /^create[A-Z]/.test(key) && typeof value === 'function') ?? []
   if (!create) throw new Error(`The npm package ${specifier} exports no provider.`)
   return (create as (options: ProviderOptions) => Provider)({ baseURL, apiKey, fetch })
+}
+
+/** What may be told of a failed call: a status, not the provider's words, which quote the request and parts of the key. */
+export function reasonOf(step: string, error: unknown, signal: AbortSignal): string {
+  if (signal.aborted) return `${step} (no answer in time)`
+  return APICallError.isInstance(error) && error.statusCode !== undefined
+    ? `${step} (HTTP ${error.statusCode})`
+    : `${step} (no usable answer)`
 }

@@ -3,9 +3,6 @@ import { classify, type Name, type Verdict } from './classify.ts'
 import { relate } from './relate.ts'
 import { read, type Word } from './words.ts'
 
-/** How much of a text is read. Reading is linear, and what a memory is about stands in its beginning. */
-export const MAX_READ = 8_000
-
 export interface Found {
   entities: ExtractedEntity[]
   relations: ExtractedRelation[]
@@ -18,21 +15,20 @@ export interface Mention extends Name, Verdict {}
  * a name. `known` names (participants, entities of the subject) are recognised wherever they stand. Values are as
  * written; the first of each comes first. Odd text finds nothing, and is never an error.
  */
-export function find(text: string, known: readonly string[] = []): Found {
-  const beginning = clean(text)
-  if (!/\p{L}/u.test(beginning)) return { entities: [], relations: [] }
-  const { sentences, dates } = read(beginning)
+export function find(given: string, known: readonly string[] = []): Found {
+  const text = clean(given)
+  if (!/\p{L}/u.test(text)) return { entities: [], relations: [] }
+  const { sentences, dates } = read(text)
   const people = firstNamesOf(known)
-  const names = sentences.flatMap((words) => namesIn(beginning, words))
-  const mentions = [...typed(names, people), ...knownIn(beginning, known, names)].sort((a, b) => a.start - b.start)
-  return { entities: [...entitiesOf(mentions), ...datesOf(dates, beginning)].slice(0, 200), relations: relate(beginning, mentions) }
+  const names = sentences.flatMap((words) => namesIn(text, words))
+  const mentions = [...typed(names, people), ...knownIn(text, known, names)].sort((a, b) => a.start - b.start)
+  return { entities: [...entitiesOf(mentions), ...datesOf(dates, text)].slice(0, 200), relations: relate(text, mentions) }
 }
 
-/** The beginning, cut between words, without what no value may hold. Keeps its length, so that places in it stay. */
+/** Without what no value may hold. Keeps the length, so that places in it stay. */
 function clean(text: string): string {
-  const cut = text.length <= MAX_READ ? text : text.slice(0, MAX_READ).replace(/\S{0,100}$/u, '')
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is replaced
-  return cut.toWellFormed().replace(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\ufffd]/g, ' ')
+  return text.toWellFormed().replace(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\ufffd]/g, ' ')
 }
 
 /** How much of what stands around a name the rules look at: a text without full stops must not cost the square of its length. */

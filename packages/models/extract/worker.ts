@@ -1,16 +1,20 @@
 import { parentPort } from 'node:worker_threads'
+import type { Reply } from '../thread.ts'
 import { type Found, find } from './find.ts'
 
-export interface ToWorker {
-  id: number
+export interface Asked {
   text: string
   known: readonly string[]
 }
-export interface FromWorker {
-  id: number
-  found: Found
-}
 
-parentPort?.on('message', ({ id, text, known }: ToWorker) => {
-  parentPort?.postMessage({ id, found: find(text, known) } satisfies FromWorker)
+parentPort?.on('message', ({ text, known }: Asked) => {
+  parentPort?.postMessage(answer(text, known))
 })
+
+function answer(text: string, known: readonly string[]): Reply<Found> {
+  try {
+    return { result: find(text, known) }
+  } catch (error) {
+    return { failed: String(error) }
+  }
+}
