@@ -136,7 +136,11 @@ function queueOf(env: Env, log: Log): GraphQueue {
   return sqsQueue({
     url: env.GRAPH_QUEUE_URL,
     endpoint: env.AWS_ENDPOINT_URL_SQS,
-    credentials: { accessKeyId: env.AWS_ACCESS_KEY_ID ?? '', secretAccessKey: env.AWS_SECRET_ACCESS_KEY ?? '', sessionToken: env.AWS_SESSION_TOKEN },
+    credentials: {
+      accessKeyId: env.AWS_ACCESS_KEY_ID ?? '',
+      secretAccessKey: env.AWS_SECRET_ACCESS_KEY ?? '',
+      sessionToken: env.AWS_SESSION_TOKEN,
+    },
     region: env.AWS_REGION,
     log,
   })

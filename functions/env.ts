@@ -15,7 +15,12 @@ const whole = (least: number, most: number, otherwise: number) =>
     .refine((n) => n >= least && n <= most, `a whole number from ${least} to ${most}`)
     .default(otherwise)
 const url = (...protocols: string[]) =>
-  z.string().refine((value) => URL.canParse(value) && protocols.includes(new URL(value).protocol), `a URL that begins with ${protocols.map((p) => `${p}//`).join(' or ')}`)
+  z
+    .string()
+    .refine(
+      (value) => URL.canParse(value) && protocols.includes(new URL(value).protocol),
+      `a URL that begins with ${protocols.map((p) => `${p}//`).join(' or ')}`,
+    )
 const model = z.string().regex(/^(embedded|[a-z][a-z0-9-]*:.+)$/, 'embedded, or provider:model such as openai:text-embedding-3-small')
 /** Settings that no part of this version reads: refused rather than passed over in silence. */
 const unavailable = z.undefined({ error: 'nothing, since this version has no such part' }).optional()

@@ -56,7 +56,7 @@ const EVERY_MS = { relay: 1_000, reembed: 2_000 }
 /** Starts everything the service is on one machine: stores, queue, schedules, API. Throws with one clear sentence when it cannot. */
 export async function startService(options: ServiceOptions): Promise<Service> {
   const { variables, log } = options
-  const opened: { close(): Promise<unknown> | void }[] = []
+  const opened: { close(): unknown }[] = []
   const close = async () => {
     for (const each of opened.splice(0).reverse()) await each.close()
   }
@@ -90,7 +90,15 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     const serving = await serve(app, { port: options.port })
     opened.push(serving)
     writeFileSync(join(home.path, 'join'), joining(wire), { mode: 0o600 })
-    return { url: serving.url, key, created: wire.store?.created ?? false, openedMs: wire.store?.openedMs ?? 0, composed: made, tenant, close }
+    return {
+      url: serving.url,
+      key,
+      created: wire.store?.created ?? false,
+      openedMs: wire.store?.openedMs ?? 0,
+      composed: made,
+      tenant,
+      close,
+    }
   } catch (error) {
     await close()
     throw error
@@ -102,7 +110,11 @@ async function work(wire: Wire, env: Env, { deps }: Composed, log: (message: str
   const poller = poll({
     url: env.GRAPH_QUEUE_URL as string,
     endpoint: env.AWS_ENDPOINT_URL_SQS,
-    credentials: { accessKeyId: env.AWS_ACCESS_KEY_ID ?? '', secretAccessKey: env.AWS_SECRET_ACCESS_KEY ?? '', sessionToken: env.AWS_SESSION_TOKEN },
+    credentials: {
+      accessKeyId: env.AWS_ACCESS_KEY_ID ?? '',
+      secretAccessKey: env.AWS_SECRET_ACCESS_KEY ?? '',
+      sessionToken: env.AWS_SESSION_TOKEN,
+    },
     region: env.AWS_REGION,
     handler: graphWrites(deps),
     timeoutMs: WRITER_TIMEOUT_MS,

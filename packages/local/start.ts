@@ -1,5 +1,5 @@
-import { tour } from './tour.ts'
 import { startService } from './service.ts'
+import { tour } from './tour.ts'
 
 const { PORT, TWOFOLD_HOME, TWOFOLD_API_KEY, ...variables } = process.env
 const say = (line = '') => process.stdout.write(`${line}\n`)
@@ -21,9 +21,9 @@ try {
   say(`  API key  ${key}`)
   say(`  Docs     ${service.url}/docs`)
   say()
-  say(`curl -s ${service.url}/v1/memories -H 'Authorization: Bearer ${key}' -H 'Content-Type: application/json' \\`)
+  say(`curl -s ${service.url}/v1/memories -H "Authorization: Bearer ${key}" -H "Content-Type: application/json" \\`)
   say(`  -d '{"userId":"alice","content":"Met John Smith from Acme Corporation in Berlin about the launch."}'`)
-  say(`curl -s ${service.url}/v1/memories/search -H 'Authorization: Bearer ${key}' -H 'Content-Type: application/json' \\`)
+  say(`curl -s ${service.url}/v1/memories/search -H "Authorization: Bearer ${key}" -H "Content-Type: application/json" \\`)
   say(`  -d '{"userId":"alice","query":"Who did I meet in Germany?"}'`)
   say()
   say(`ready ${service.url}`)

@@ -14,7 +14,8 @@ interface Question {
   by: string
 }
 
-const read = async <T>(name: string): Promise<T> => JSON.parse(await readFile(new URL(`../../examples/${name}.json`, import.meta.url), 'utf8')) as T
+const read = async <T>(name: string): Promise<T> =>
+  JSON.parse(await readFile(new URL(`../../examples/${name}.json`, import.meta.url), 'utf8')) as T
 
 /** How long the graph may take to follow before the tour says that it did not. */
 const PATIENCE_MS = 30_000
@@ -33,20 +34,30 @@ export async function tour(service: Pick<Service, 'url' | 'tenant' | 'composed'>
   say(`The store is new, so first it proves itself: "${conversation.title}", ${conversation.turns.length} turns.`)
   say()
 
-  const items = conversation.turns.map(({ speaker, at, text }) => ({ namespace: NAMESPACE, content: text, speaker, occurredAt: at, type: 'episodic' }))
+  const items = conversation.turns.map(({ speaker, at, text }) => ({
+    namespace: NAMESPACE,
+    content: text,
+    speaker,
+    occurredAt: at,
+    type: 'episodic',
+  }))
   const stored = await timed(() => call<{ items: (Remembered & { ok: boolean })[] }>('POST', '/v1/memories/batch', { items }))
   const kept = stored.value.items.filter((item) => item.ok)
   say(`  Remembered ${kept.length} of ${items.length} turns in Postgres in ${seconds(stored.ms)}, embedded by ${deps.embedder.model}.`)
   const agreed = await timed(() => agreement(call))
   const { totalMemories, graphStoreCount, owedGraphWrites, owedEmbeddings } = agreed.value.metrics
   const agree = totalMemories === graphStoreCount && owedGraphWrites === 0 && owedEmbeddings === 0
-  say(`  ${agree ? 'Both stores agree' : 'The stores do not agree yet'}: ${totalMemories} memories in Postgres, ${graphStoreCount} in the graph, ${owedGraphWrites} owed, ${seconds(agreed.ms)} later.`)
+  say(
+    `  ${agree ? 'Both stores agree' : 'The stores do not agree yet'}: ${totalMemories} memories in Postgres, ${graphStoreCount} in the graph, ${owedGraphWrites} owed, ${seconds(agreed.ms)} later.`,
+  )
   const first = kept[0]
   if (first) say(`  A receipt: ${receiptLine((await call<Remembered>('GET', `/v1/memories/${first.memory.id}`)).receipt)}`)
   say()
 
   for (const { question, by } of questions) {
-    const found = await timed(() => call<SearchResult>('POST', '/v1/memories/search', { namespace: NAMESPACE, query: question, limit: 1, expand: { hops: 2 } }))
+    const found = await timed(() =>
+      call<SearchResult>('POST', '/v1/memories/search', { namespace: NAMESPACE, query: question, limit: 1, expand: { hops: 2 } }),
+    )
     const [best] = found.value.results
     say(`  ${question}  (by ${by}, ${Math.round(found.ms)} ms)`)
     say(best ? `    ${best.memory.speaker}: ${best.memory.content}` : '    nothing found')
@@ -54,14 +65,15 @@ export async function tour(service: Pick<Service, 'url' | 'tenant' | 'composed'>
   say()
 }
 
-type Call = <T>(method: string, path: string, body?: unknown) => Promise<T>
+type Call = <T>(method: string, path: string, body?: unknown, headers?: Record<string, string>) => Promise<T>
 
-const caller =
+/** The smallest client: JSON in and out; throws with the answer's own sentence. */
+export const caller =
   (url: string, key: string): Call =>
-  async <T>(method: string, path: string, body?: unknown) => {
+  async <T>(method: string, path: string, body?: unknown, headers: Record<string, string> = {}) => {
     const response = await fetch(url + path, {
       method,
-      headers: { authorization: `Bearer ${key}`, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
+      headers: { authorization: `Bearer ${key}`, ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...headers },
       body: body === undefined ? undefined : JSON.stringify(body),
     })
     const answer = (await response.json()) as T & { detail?: string }
@@ -84,4 +96,5 @@ async function timed<T>(work: () => Promise<T>): Promise<{ value: T; ms: number 
 
 const seconds = (ms: number) => (ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`)
 
-const receiptLine = ({ stores }: Remembered['receipt']) => `vector ${stores.vector.state}, version ${stores.vector.version}; graph ${stores.graph.state}, version ${stores.graph.version}.`
+const receiptLine = ({ stores }: Remembered['receipt']) =>
+  `vector ${stores.vector.state}, version ${stores.vector.version}; graph ${stores.graph.state}, version ${stores.graph.version}.`

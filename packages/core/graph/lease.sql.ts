@@ -35,7 +35,7 @@ export const leaseThese = (ids: readonly string[], most: number, terms: LeaseTer
 /** Leases the `most` rows of the tenant that have been owed longest. */
 export const leaseOldest = (most: number, terms: LeaseTerms): Statement =>
   take(
-    sql`select l.id from ledger l where l.tenant_id = current_tenant() and ${due(terms.now)} order by l.owed_since, l.id limit ${most}::int`,
+    sql`select l.id from ledger l where l.tenant_id = current_tenant() and ${due(terms.now)} order by l.owed_since limit ${most}::int`,
     terms,
   )
 
@@ -102,7 +102,10 @@ export const readLeased = (ids: readonly string[], { lease, now }: LeaseTerms): 
       from entities e where e.tenant_id = l.tenant_id and e.id = l.id) end as entity
   from ledger l cross join graph_state() s
   where l.tenant_id = current_tenant()
-    and (l.lease = ${lease}::uuid or l.id = any(${ids}::uuid[]) or (l.revision <> l.shown and l.id = any(array(${mentionedBy(ids)}))))
+    and l.id = any(array(
+      select a.id from ledger a where a.tenant_id = current_tenant() and a.lease = ${lease}::uuid
+      union select unnest(${ids}::uuid[]) union ${mentionedBy(ids)}))
+    and (l.lease = ${lease}::uuid or l.revision <> l.shown or l.id = any(${ids}::uuid[]))
   order by l.id`
 
 /** What the graph was seen to take. */

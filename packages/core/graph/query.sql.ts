@@ -1,4 +1,6 @@
-import { entityVisible, inside, live, within } from '../entities/visible.sql.ts'
+import { entityVisible } from '../entities/visible.sql.ts'
+import { live } from '../memories/live.sql.ts'
+import { inside, within } from '../namespaces/inside.sql.ts'
 import type { Range } from '../ports.ts'
 import { type Statement, sql } from '../sql.ts'
 import type { Found } from './port.ts'

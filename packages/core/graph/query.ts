@@ -3,7 +3,7 @@ import { Refusal } from '@twofold/operation/refusal.ts'
 import { z } from 'zod'
 import { EntityType, normalize } from '../entities/entity.ts'
 import { MemoryId } from '../memories/memory.ts'
-import { below, exactly, NamespacePrefix, subjectOf } from '../namespaces/namespace.ts'
+import { below, exactly, granted, NamespacePrefix, subjectOf } from '../namespaces/namespace.ts'
 import type { Deps, Range } from '../ports.ts'
 import { lagMs, oldestOwed } from './lag.sql.ts'
 import { Edge, Freshness, Node } from './node.ts'
@@ -87,10 +87,6 @@ function startOf({ start, namespacePrefix, limit }: GraphQuery, ranges: readonly
     namespacePrefix === undefined ? null : namespacePrefix.includes(':') ? exactly(subjectOf(namespacePrefix)) : below(namespacePrefix)
   return startEntities({ type: start.type ?? null, normalized, subjects, ranges, most: limit + 1 }, now)
 }
-
-/** What a key's grants cover, as ranges of namespaces. */
-export const granted = (grants: readonly string[]): Range[] =>
-  grants.flatMap((grant) => (grant === '*' ? [{ low: '', high: '\u{10FFFF}' }] : below(grant)))
 
 async function render(deps: Deps, caller: Caller, ranges: readonly Range[] | null, start: readonly StartRow[], found: Found, now: string) {
   const ids = [...new Set([...start.map((row) => row.id), ...found.nodes.map((node) => node.id)])]

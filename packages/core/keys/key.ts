@@ -8,7 +8,10 @@ export const KeyInput = z.strictObject({
   name: z.string().min(1).max(255),
   scopes: z.array(z.enum(SCOPES)).min(1),
   namespaces: z.array(Grant).min(1).max(100),
-  expiresAt: z.iso.datetime({ offset: true }).transform((t) => new Date(t).toISOString()).optional(),
+  expiresAt: z.iso
+    .datetime({ offset: true })
+    .transform((t) => new Date(t).toISOString())
+    .optional(),
 })
 export type KeyInput = z.infer<typeof KeyInput>
 

@@ -11,7 +11,10 @@ const mine = sql`k.tenant_id = current_tenant() and not exists (
   select from ranges_of(k.namespaces) r
   where not exists (select from granted() g where r.low >= g.low collate "C" and r.high <= g.high collate "C"))`
 
-export const insertKey = (key: { id: string; name: string; hash: Buffer; scopes: string[]; namespaces: string[]; expiresAt: string | null }, now: string): Statement => sql`
+export const insertKey = (
+  key: { id: string; name: string; hash: Buffer; scopes: string[]; namespaces: string[]; expiresAt: string | null },
+  now: string,
+): Statement => sql`
   insert into api_keys (tenant_id, id, name, hash, scopes, namespaces, created_at, expires_at)
   values (current_tenant(), ${key.id}::uuid, ${key.name}, ${key.hash}::bytea, ${key.scopes}::text[], ${key.namespaces}::text[], ${now}::timestamptz, ${key.expiresAt}::timestamptz)`
 

@@ -4,12 +4,11 @@ import { invalid, Refusal } from '@twofold/operation/refusal.ts'
 import { Replay } from '../failures.ts'
 import { claim } from '../idempotency.ts'
 import type { Written } from '../memories/remember.ts'
-import { below } from '../namespaces/namespace.ts'
+import { granted } from '../namespaces/namespace.ts'
 import type { Deps } from '../ports.ts'
 import type { ApiKey, KeyAnswer, KeyInput } from './key.ts'
 import { insertKey, revokeKey, rotateKey, selectKey, selectKeys } from './keys.sql.ts'
 
-const EVERYTHING = { low: '', high: '\u{10FFFF}' }
 const noKey = () => new Refusal('not_found', 'There is no such key.')
 export const hashOf = (secret: string): Buffer => createHash('sha256').update(secret).digest()
 
@@ -18,12 +17,16 @@ export async function makeKey(deps: Deps, caller: Caller, input: KeyInput): Prom
   const now = deps.now().toISOString()
   if (input.expiresAt !== undefined && input.expiresAt <= now) throw invalid([{ path: 'expiresAt', message: 'must be in the future' }])
   const [id, secret] = [deps.id(), deps.secret()]
-  const ranges = input.namespaces.flatMap((grant) => (grant === '*' ? [EVERYTHING] : below(grant)))
+  const ranges = granted(input.namespaces)
   return once(deps, caller, async () => {
     const { rows } = await deps.db.asCaller(
       caller,
       ranges,
-      [...claim(caller, [{ id }], now), insertKey({ ...input, id, hash: hashOf(secret), expiresAt: input.expiresAt ?? null }, now), selectKey(id)],
+      [
+        ...claim(caller, [{ id }], now),
+        insertKey({ ...input, id, hash: hashOf(secret), expiresAt: input.expiresAt ?? null }, now),
+        selectKey(id),
+      ],
       { write: true },
     )
     return { key: (rows.at(-1) as { key: ApiKey }[])[0]?.key as ApiKey, secret }
@@ -31,7 +34,11 @@ export async function makeKey(deps: Deps, caller: Caller, input: KeyInput): Prom
 }
 
 /** The keys that are alive, oldest first, as far as they see no more than the caller. */
-export async function listKeys(deps: Deps, caller: Caller, page: { limit: number; after: string | null }): Promise<{ items: ApiKey[]; next: string | null }> {
+export async function listKeys(
+  deps: Deps,
+  caller: Caller,
+  page: { limit: number; after: string | null },
+): Promise<{ items: ApiKey[]; next: string | null }> {
   const { rows } = await deps.db.asCaller(caller, null, [selectKeys(page.limit + 1, page.after)])
   const items = rows[0].slice(0, page.limit).map((row) => row.key)
   return { items, next: rows[0].length > page.limit ? (items.at(-1)?.id ?? null) : null }
@@ -54,7 +61,12 @@ export async function rotate(deps: Deps, caller: Caller, id: string, graceSecond
   const secret = deps.secret()
   const until = graceSeconds > 0 ? new Date(at.getTime() + graceSeconds * 1000).toISOString() : null
   return once(deps, caller, async () => {
-    const { rows } = await deps.db.asCaller(caller, null, [...claim(caller, [{ id }], at.toISOString()), rotateKey(id, hashOf(secret), until)], { write: true })
+    const { rows } = await deps.db.asCaller(
+      caller,
+      null,
+      [...claim(caller, [{ id }], at.toISOString()), rotateKey(id, hashOf(secret), until)],
+      { write: true },
+    )
     const [row] = rows.at(-1) as { key: ApiKey }[]
     if (!row) throw noKey()
     return { key: row.key, secret }

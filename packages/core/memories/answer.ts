@@ -47,7 +47,11 @@ export function receipt(row: AnswerRow, options: { graphEnabled: boolean; cache?
     vectorWriteSuccess: !row.owes_embedding,
     graphWriteSuccess: graph.state === 'written',
     stores: {
-      vector: { state: row.owes_embedding ? 'owed' : 'written', version: row.owes_embedding ? null : version, at: row.owes_embedding ? null : row.at },
+      vector: {
+        state: row.owes_embedding ? 'owed' : 'written',
+        version: row.owes_embedding ? null : version,
+        at: row.owes_embedding ? null : row.at,
+      },
       graph,
       cache: { state: cache },
     },

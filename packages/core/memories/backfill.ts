@@ -25,14 +25,29 @@ export async function backfill(deps: Deps, tenant: string, most: number, signal:
     sql<Owing>`select m.json as memory, m.owes_embedding, m.owes_entities from readable_memories m
       where m.tenant_id = current_tenant() and (m.owes_embedding or m.owes_entities) and m.deleted_at is null order by m.id limit ${most}::int`,
   ])
-  await fillEmbeddings(deps, tenant, rows.filter((row) => row.owes_embedding).map((row) => row.memory), signal)
-  await fillEntities(deps, tenant, rows.filter((row) => row.owes_entities).map((row) => row.memory), signal)
+  await fillEmbeddings(
+    deps,
+    tenant,
+    rows.filter((row) => row.owes_embedding).map((row) => row.memory),
+    signal,
+  )
+  await fillEntities(
+    deps,
+    tenant,
+    rows.filter((row) => row.owes_entities).map((row) => row.memory),
+    signal,
+  )
   return rows.length
 }
 
 async function fillEmbeddings(deps: Deps, tenant: string, memories: readonly Memory[], signal: AbortSignal): Promise<void> {
   if (memories.length === 0) return
-  const vectors = await embedTexts(deps, memories.map((m) => textOf(m, m.occurredAt !== m.createdAt)), signal, 'background')
+  const vectors = await embedTexts(
+    deps,
+    memories.map((m) => textOf(m, m.occurredAt !== m.createdAt)),
+    signal,
+    'background',
+  )
   const made = memories.flatMap((m, i) => (vectors[i] ? [{ id: m.id, version: m.version, embedding: vectorText(vectors[i]) }] : []))
   if (made.length === 0) return
   await deps.db.asTenant(tenant, [storeOwed(made, deps.embedder.model)])
@@ -58,7 +73,10 @@ async function fillEntities(deps: Deps, tenant: string, memories: readonly Memor
   if (memories.length === 0) return
   try {
     const known = (m: Memory) => [...(m.speaker ? [m.speaker] : []), ...m.entities.map((e) => e.value)]
-    const found = await deps.extractor.extract(memories.map((m) => ({ text: m.content, known: known(m) })), { signal })
+    const found = await deps.extractor.extract(
+      memories.map((m) => ({ text: m.content, known: known(m) })),
+      { signal },
+    )
     for (const [i, memory] of memories.entries()) {
       const { entities, relations } = found[i] ?? { entities: [], relations: [] }
       const all = merge(memory, { entities: entities.map((e) => ({ ...e, normalized: normalize(e.value) })), relations })

@@ -89,7 +89,8 @@ export function redraft(deps: Deps, memory: Memory, changes: Changes, at: Date):
   const now = at.toISOString()
   const value = changes.value === undefined ? memory.value : changes.value
   const content = changes.content ?? (changes.value === undefined || changes.value === null ? memory.content : contentOf(changes.value))
-  const kept = <K extends keyof Changes & keyof Memory>(field: K) => (changes[field] === undefined ? memory[field] : changes[field]) as Memory[K]
+  const kept = <K extends keyof Changes & keyof Memory>(field: K) =>
+    (changes[field] === undefined ? memory[field] : changes[field]) as Memory[K]
   const rewritten = content !== memory.content
   const extract = changes.extractEntities ?? (rewritten && changes.entities === undefined)
   const given = changes.entities ?? (rewritten ? [] : memory.entities)

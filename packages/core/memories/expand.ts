@@ -1,9 +1,9 @@
 import type { Caller } from '@twofold/operation/caller.ts'
+import { inside } from '../namespaces/inside.sql.ts'
 import type { Deps, Range } from '../ports.ts'
 import { sql } from '../sql.ts'
-import { within } from './list.ts'
+import { live } from './live.sql.ts'
 import type { Memory } from './memory.ts'
-import { readable } from './read.ts'
 import type { RecallRow } from './recall.sql.ts'
 import type { SearchQuery, SearchResult } from './search.ts'
 
@@ -26,7 +26,13 @@ export async function expand(
   const reached = new Map<string, { from: RecallRow; hops: number }>()
   const starts = rows.slice(0, STARTS)
   const found = await Promise.all(
-    starts.map((row) => deps.graph.traverse(tenant, { start: [row.memory.id], ranges, via: [], direction: 'both', hops, limit: 100 }, { generations: row.generations, signal: caller.signal })),
+    starts.map((row) =>
+      deps.graph.traverse(
+        tenant,
+        { start: [row.memory.id], ranges, via: [], direction: 'both', hops, limit: 100 },
+        { generations: row.generations, signal: caller.signal },
+      ),
+    ),
   )
   found.forEach(({ nodes }, i) => {
     for (const node of nodes) {
@@ -38,7 +44,7 @@ export async function expand(
   if (reached.size === 0) return []
   const { rows: answers } = await deps.db.asCaller(caller, ranges, [
     sql<{ memory: Memory }>`select m.json as memory from readable_memories m
-      where m.tenant_id = current_tenant() and m.id = any(${[...reached.keys()]}::uuid[]) and ${within('m.namespace', ranges)} and ${readable(deps.now().toISOString())}`,
+      where m.tenant_id = current_tenant() and m.id = any(${[...reached.keys()]}::uuid[]) and ${inside(sql`m.namespace`, ranges)} and ${live(deps.now().toISOString())}`,
   ])
   return answers[0]
     .map(({ memory }) => {

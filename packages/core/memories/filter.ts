@@ -21,7 +21,9 @@ const Condition = z
   .refine((condition) => Object.keys(condition).length > 0, 'must have at least one of eq, ne, gt, gte, lt, lte, in, contains, exists')
 type Condition = z.infer<typeof Condition>
 
-const Path = z.string().regex(/^[^.\p{Cc}]{1,255}(\.[^.\p{Cc}]{1,255}){0,9}$/u, 'must be the path of a metadata field, such as source or author.name')
+const Path = z
+  .string()
+  .regex(/^[^.\p{Cc}]{1,255}(\.[^.\p{Cc}]{1,255}){0,9}$/u, 'must be the path of a metadata field, such as source or author.name')
 
 export type Filter = { AND: Filter[] } | { OR: Filter[] } | { NOT: Filter } | { [path: string]: Condition }
 
@@ -52,7 +54,9 @@ export function filterSql(filter: Filter | undefined): Statement {
   if ('NOT' in filter) return sql`not coalesce(${filterSql(filter.NOT as Filter)}, false)`
   return joined(
     Object.entries(filter as Record<string, Condition>).flatMap(([path, condition]) =>
-      Object.entries(condition).map(([operator, value]) => OPERATORS[operator as keyof Condition](sql`m.metadata #> ${path.split('.')}::text[]`, value)),
+      Object.entries(condition).map(([operator, value]) =>
+        OPERATORS[operator as keyof Condition](sql`m.metadata #> ${path.split('.')}::text[]`, value),
+      ),
     ),
     sql` and `,
   )

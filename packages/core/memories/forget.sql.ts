@@ -35,7 +35,12 @@ export interface Removed {
 }
 
 /** A soft deletion is a version of its own, so that history and searches as of then tell the truth. */
-export const retire = (ids: readonly string[], now: string, reason: string | null, idempotencyKey: string | null): Statement<Removed> => sql<Removed>`
+export const retire = (
+  ids: readonly string[],
+  now: string,
+  reason: string | null,
+  idempotencyKey: string | null,
+): Statement<Removed> => sql<Removed>`
   with gone as (
     update memories m set deleted_at = ${now}::timestamptz, version = m.version + 1, updated_by = current_actor(),
       updated_at = greatest(${now}::timestamptz, m.updated_at + interval '1 ms')

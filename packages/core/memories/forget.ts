@@ -37,7 +37,11 @@ export async function forget(deps: Deps, caller: Caller, id: string, options: Fo
     const { authorized, rows } = await deps.db.asCaller(caller, null, list, { write: true })
     const removed = rows[list.indexOf(removal)] as unknown as Removed[]
     const [ledger] = rows.at(-1) as unknown as LedgerRow[]
-    if (options.hard) await deps.cache.forgetEmbeddings(deps.embedder.model, removed.map(({ memory }) => textOf(memory, memory.occurredAt !== memory.createdAt)))
+    if (options.hard)
+      await deps.cache.forgetEmbeddings(
+        deps.embedder.model,
+        removed.map(({ memory }) => textOf(memory, memory.occurredAt !== memory.createdAt)),
+      )
     const cache = await announce(deps, caller, authorized, [{ id, subject: (removed[0] as Removed).subject }])
     return { answer: answer(deps, options.hard, ledger, now, cache), replayed: false }
   } catch (error) {
@@ -49,7 +53,14 @@ export async function forget(deps: Deps, caller: Caller, id: string, options: Fo
   }
 }
 
-function statements(deps: Deps, caller: Caller, id: string, { hard, cascadeGraph }: Forgetting, removal: Statement<Removed>, now: string): Statement[] {
+function statements(
+  deps: Deps,
+  caller: Caller,
+  id: string,
+  { hard, cascadeGraph }: Forgetting,
+  removal: Statement<Removed>,
+  now: string,
+): Statement[] {
   const ids = [id]
   const owed = deps.settings.graphEnabled ? [oweMemories(ids, now)] : []
   return [

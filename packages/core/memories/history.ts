@@ -18,7 +18,12 @@ export interface HistoryItem {
 }
 
 /** Every version of a memory, newest first, with who made it, when, by what and why; deleted ones too, until they are deleted for good. */
-export async function history(deps: Deps, caller: Caller, id: string, page: { limit: number; after: number | null }): Promise<{ items: HistoryItem[]; next: number | null }> {
+export async function history(
+  deps: Deps,
+  caller: Caller,
+  id: string,
+  page: { limit: number; after: number | null },
+): Promise<{ items: HistoryItem[]; next: number | null }> {
   const { rows } = await deps.db.asCaller(caller, null, [
     exists(id),
     sql<HistoryItem>`

@@ -1,7 +1,9 @@
 import type { Caller } from '@twofold/operation/caller.ts'
+import { inside } from '../namespaces/inside.sql.ts'
 import { below, exactly } from '../namespaces/namespace.ts'
 import type { Deps, Range } from '../ports.ts'
-import { raw, type Statement, sql } from '../sql.ts'
+import { type Statement, sql } from '../sql.ts'
+import { unexpired } from './live.sql.ts'
 import type { Memory } from './memory.ts'
 
 export interface Listing {
@@ -28,27 +30,21 @@ export const rangesOf = (input: { namespace?: string; namespacePrefix?: string }
 export async function list(deps: Deps, caller: Caller, listing: Listing): Promise<{ items: Memory[]; next: string | null }> {
   const ranges = rangesOf(listing)
   const now = deps.now().toISOString()
-  const { rows } = await deps.db.asCaller(caller, ranges, [listing.asOf === undefined ? current(listing, ranges, now) : past(listing, listing.asOf, ranges, now)])
+  const { rows } = await deps.db.asCaller(caller, ranges, [
+    listing.asOf === undefined ? current(listing, ranges, now) : past(listing, listing.asOf, ranges, now),
+  ])
   const items = rows[0].slice(0, listing.limit).map((row) => row.memory)
   return { items, next: rows[0].length > listing.limit ? (items.at(-1)?.id ?? null) : null }
 }
 
 type Row = { memory: Memory }
 
-/** Ranges are spelled out, because only a plain comparison reaches the index under row-level security. */
-export const within = (column: string, ranges: readonly Range[] | null): Statement => {
-  const name = raw(column)
-  if (ranges === null) return sql`visible(${name})`
-  const parts = ranges.map((r) => sql`(${name} >= ${r.low} and ${name} < ${r.high})`)
-  return sql`(${parts.slice(1).reduce((all, part) => sql`${all} or ${part}`, parts[0] as Statement)})`
-}
-
 const when = (given: unknown, condition: Statement): Statement => (given === undefined ? sql`true` : condition)
 
 const current = (q: Listing, ranges: Range[] | null, now: string): Statement<Row> => sql<Row>`
   select m.json as memory
   from readable_memories m
-  where m.tenant_id = current_tenant() and ${within('m.namespace', ranges)} and (m.expires_at is null or m.expires_at > ${now}::timestamptz)
+  where m.tenant_id = current_tenant() and ${inside(sql`m.namespace`, ranges)} and ${unexpired(now)}
     and (${q.includeDeleted ?? false}::boolean or m.deleted_at is null)
     and ${when(q.type, sql`m.type = ${q.type}`)} and ${when(q.kind, sql`m.kind = ${q.kind}`)} and ${when(q.key, sql`m.key = ${q.key}`)}
     and ${when(q.tag, sql`${q.tag} = any(m.tags)`)} and ${when(q.createdBy, sql`m.created_by = ${q.createdBy}`)}
@@ -60,8 +56,8 @@ const past = (q: Listing, asOf: string, ranges: Range[] | null, now: string): St
   select v.memory from (
     select distinct on (v.memory_id) v.memory_id, v.memory
     from memory_versions v join readable_memories m on m.tenant_id = v.tenant_id and m.id = v.memory_id
-    where v.tenant_id = current_tenant() and ${within('v.namespace', ranges)} and v.at <= ${asOf}::timestamptz
-      and (m.expires_at is null or m.expires_at > ${now}::timestamptz) and ${when(q.after ?? undefined, sql`v.memory_id > ${q.after}::uuid`)}
+    where v.tenant_id = current_tenant() and ${inside(sql`v.namespace`, ranges)} and v.at <= ${asOf}::timestamptz
+      and ${unexpired(now)} and ${when(q.after ?? undefined, sql`v.memory_id > ${q.after}::uuid`)}
     order by v.memory_id, v.version desc) v
   where (${q.includeDeleted ?? false}::boolean or v.memory->>'deletedAt' is null)
     and ${when(q.type, sql`v.memory->>'type' = ${q.type}`)} and ${when(q.kind, sql`v.memory->>'kind' = ${q.kind}`)}

@@ -15,12 +15,19 @@ export const Moment = z.iso
 const Id = z.string().regex(/^[^/\p{Cc}\p{Cs}]{1,255}$/u, 'must be 1 to 255 characters without "/" or control characters')
 
 export const MemoryType = z.enum(TYPES)
-export const Kind = z.string().regex(/^[a-z_]{1,40}$/, 'must be 1 to 40 lower-case letters or underscores, such as note, decision or preference')
+export const Kind = z
+  .string()
+  .regex(/^[a-z_]{1,40}$/, 'must be 1 to 40 lower-case letters or underscores, such as note, decision or preference')
 export const Key = z.string().regex(/^[^/\p{Cc}\p{Cs}]{1,255}$/u, 'must be 1 to 255 characters without "/" or control characters')
 export const MemoryId = z.uuid('must be a UUID')
 
 /** Oldest answer a reader would take, in milliseconds. */
-export const MaxStaleness = z.int().min(0).max(86_400_000).optional().meta({ description: 'How old an answer may be, in milliseconds; 0 unless told.' })
+export const MaxStaleness = z
+  .int()
+  .min(0)
+  .max(86_400_000)
+  .optional()
+  .meta({ description: 'How old an answer may be, in milliseconds; 0 unless told.' })
 export const Version = z.int().min(1).max(2_147_483_647)
 
 export const Memory = z
@@ -105,7 +112,8 @@ export const place = { namespace: Namespace.optional(), userId: Name.optional() 
 /** For requests that may name one place, or none. */
 export const onePlace = (input: { namespace?: string; namespacePrefix?: string; userId?: string }, context: z.RefinementCtx): void => {
   const named = (['namespace', 'namespacePrefix', 'userId'] as const).filter((name) => input[name] !== undefined)
-  if (named.length > 1) context.addIssue({ code: 'custom', path: [named[1] as string], message: `cannot be given together with ${named[0]}` })
+  if (named.length > 1)
+    context.addIssue({ code: 'custom', path: [named[1] as string], message: `cannot be given together with ${named[0]}` })
 }
 export const placeOf = (input: { namespace?: string; userId?: string }): string | null =>
   input.namespace ?? (input.userId === undefined ? null : `user:${input.userId}`)
@@ -116,7 +124,8 @@ export const RememberInput = z
     const issue = (path: string, message: string) => context.addIssue({ code: 'custom', path: [path], message })
     if (input.namespace === undefined && input.userId === undefined) issue('namespace', 'is required, or userId in its place')
     if (input.namespace !== undefined && input.userId !== undefined) issue('userId', 'cannot be given together with namespace')
-    if (input.content === undefined && (input.value === undefined || input.value === null)) issue('content', 'is required, or value in its place')
+    if (input.content === undefined && (input.value === undefined || input.value === null))
+      issue('content', 'is required, or value in its place')
     if (input.onGraphFailure === 'rollback' && input.waitFor === 'vector') issue('waitFor', 'must be graph when onGraphFailure is rollback')
   })
   .meta({ id: 'RememberInput' })
@@ -124,5 +133,8 @@ export type RememberInput = z.infer<typeof RememberInput>
 
 export const Changes = z
   .strictObject(writable)
-  .refine((changes) => Object.keys(changes).some((field) => field in writable && field !== 'waitFor'), { path: [], message: 'names nothing to change' })
+  .refine((changes) => Object.keys(changes).some((field) => field in writable && field !== 'waitFor'), {
+    path: [],
+    message: 'names nothing to change',
+  })
 export type Changes = z.infer<typeof Changes>

@@ -1,6 +1,7 @@
-import { raw, type Statement, sql } from '../sql.ts'
+import { within } from '../namespaces/inside.sql.ts'
 import type { Range } from '../ports.ts'
-import { within } from './list.ts'
+import { raw, type Statement, sql } from '../sql.ts'
+import { live } from './live.sql.ts'
 import type { Memory } from './memory.ts'
 
 /** What one search asks of Postgres, every default decided. */
@@ -67,7 +68,7 @@ const nearest = (g: Gathering): Statement => {
   return sql`
     select e.row from embeddings e ${filtered}
     where e.tenant_id = current_tenant() and e.model = ${g.model} and e.live and ${any('e.subject', g.subjects)}
-      and ${within('e.namespace', g.ranges)} and ${any('e.type', g.types)} and ${any('e.kind', g.kinds)}
+      and ${within(sql`e.namespace`, g.ranges)} and ${any('e.type', g.types)} and ${any('e.kind', g.kinds)}
     order by ${distance} limit ${g.candidates}::int`
 }
 
@@ -91,7 +92,7 @@ const posted = (g: Gathering): Statement =>
   bm25(
     sql`select p.row as doc, p.term, p.count, p.length from postings p
       where p.tenant_id = current_tenant() and p.term = any(${g.terms}::int[]) and ${inSubjects(g, 'p.subject')}`,
-    sql`select 1 from memories m where m.tenant_id = current_tenant() and ${within('m.namespace', g.ranges)}`,
+    sql`select 1 from memories m where m.tenant_id = current_tenant() and ${within(sql`m.namespace`, g.ranges)}`,
   )
 
 /**
@@ -140,8 +141,8 @@ export const gather = (g: Gathering): Statement<RecallRow> => sql<RecallRow>`
     from candidates c
     cross join lateral (
       select m.id, m.occurred_at, m.importance from readable_memories m
-      where m.tenant_id = current_tenant() and m.row = c.row and m.deleted_at is null and (m.expires_at is null or m.expires_at > ${g.now}::timestamptz)
-        and ${within('m.namespace', g.ranges)} and ${any('m.type', g.types)} and ${any('m.kind', g.kinds)} and ${g.conditions}
+      where m.tenant_id = current_tenant() and m.row = c.row and ${live(g.now)}
+        and ${within(sql`m.namespace`, g.ranges)} and ${any('m.type', g.types)} and ${any('m.kind', g.kinds)} and ${g.conditions}
       limit 1) m
     left join lateral (
       select e.embedding from embeddings e
@@ -185,7 +186,7 @@ export const gatherAsOf = (g: Gathering, asOf: string): Statement<RecallRow> => 
   with versions as (
     select distinct on (v.memory_id) v.memory_id as id, v.version, v.memory, v.terms, v.counts
     from memory_versions v join readable_memories r on r.tenant_id = v.tenant_id and r.id = v.memory_id
-    where v.tenant_id = current_tenant() and ${within('v.namespace', g.ranges)} and v.at <= ${asOf}::timestamptz
+    where v.tenant_id = current_tenant() and ${within(sql`v.namespace`, g.ranges)} and v.at <= ${asOf}::timestamptz
     order by v.memory_id, v.version desc),
   m as materialized (
     select id, version, memory, terms, counts, memory->'metadata' as metadata, array(select jsonb_array_elements_text(memory->'tags')) as tags,

@@ -1,7 +1,7 @@
 import type { Caller } from '@twofold/operation/caller.ts'
 import { GraphStoreError } from '../failures.ts'
 import { introduce } from '../keys/introduce.ts'
-import { below, exactly, subjectOf } from '../namespaces/namespace.ts'
+import { exactly, granted, subjectOf } from '../namespaces/namespace.ts'
 import type { Deps, Range } from '../ports.ts'
 import { sql } from '../sql.ts'
 import { queryTerms } from '../text/words.ts'
@@ -70,11 +70,10 @@ function rangesNamed(query: SearchQuery): Place | null {
 }
 
 /** Without a namespace, a search covers what the key was last known to be granted; the database checks again that it still is. */
-const rangesGranted = (grants: readonly string[]): Place =>
-  grants.includes('*') ? { ranges: [{ low: '', high: '\u{10FFFF}' }], subjects: null } : placeOf(grants)
+const rangesGranted = (grants: readonly string[]): Place => placeOf(grants.includes('*') ? ['*'] : grants)
 
 const placeOf = (prefixes: readonly string[]): Place => ({
-  ranges: prefixes.flatMap(below),
+  ranges: granted(prefixes),
   subjects: prefixes.every((prefix) => prefix.includes(':')) ? [...new Set(prefixes.map(subjectOf))] : null,
 })
 

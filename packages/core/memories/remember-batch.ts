@@ -49,7 +49,12 @@ export async function rememberBatch(deps: Deps, caller: Caller, items: readonly 
   })
   const ranges = [...new Set(drafts.map((d) => d.draft.namespace))].flatMap(exactly)
   await introduce(deps, caller, ranges)
-  await understand(deps, caller, drafts.map((d) => d.draft), deps.settings.batchModelDeadlineMs)
+  await understand(
+    deps,
+    caller,
+    drafts.map((d) => d.draft),
+    deps.settings.batchModelDeadlineMs,
+  )
   const size = atomic ? items.length : PART
   let replayed = false
   for (let part = 0; part * size < items.length; part++) {
@@ -90,9 +95,25 @@ async function writePart(deps: Deps, caller: Caller, drafts: Numbered[], outcome
       return d ? { id: d.draft.id, version: 1 } : { code: outcome && !outcome.ok ? outcome.refusal.code : 'internal' }
     })
     try {
-      const written = left.length > 0 ? await store(deps, caller, left.map((n) => n.draft), p.ranges, { at: p.at, pendingUntil: null, targets, part: p.part }) : null
+      const written =
+        left.length > 0
+          ? await store(
+              deps,
+              caller,
+              left.map((n) => n.draft),
+              p.ranges,
+              { at: p.at, pendingUntil: null, targets, part: p.part },
+            )
+          : null
       if (written) await settle(deps, caller, left, written, outcomes, p.first)
-      const before = same.length > 0 ? await rendered(deps, caller, same.map((n) => ({ id: n.draft.id, version: 1 }))) : []
+      const before =
+        same.length > 0
+          ? await rendered(
+              deps,
+              caller,
+              same.map((n) => ({ id: n.draft.id, version: 1 })),
+            )
+          : []
       same.forEach((n, i) => {
         outcomes[n.index - p.first] = before[i] as Rendered
       })
@@ -120,8 +141,20 @@ async function settle(
   first: number,
 ): Promise<void> {
   const waits = written.some((n) => n.waits)
-  const cache = await announce(deps, caller, authorized, written.map((n) => n.draft), waits)
-  const fresh = waits ? await readAgain(deps, authorized, written.map((n) => n.draft.id)) : rows
+  const cache = await announce(
+    deps,
+    caller,
+    authorized,
+    written.map((n) => n.draft),
+    waits,
+  )
+  const fresh = waits
+    ? await readAgain(
+        deps,
+        authorized,
+        written.map((n) => n.draft.id),
+      )
+    : rows
   written.forEach((n, i) => {
     outcomes[n.index - first] = { ok: true, answer: remembered(fresh[i] as AnswerRow, { graphEnabled: deps.settings.graphEnabled, cache }) }
   })

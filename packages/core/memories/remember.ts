@@ -51,7 +51,14 @@ function earlier(error: unknown, d: Draft): readonly Partial<ReplayTarget>[] | n
   return null
 }
 
-async function rememberDraft(deps: Deps, caller: Caller, d: Draft, ranges: readonly Range[], input: RememberInput, at: Date): Promise<Remembered> {
+async function rememberDraft(
+  deps: Deps,
+  caller: Caller,
+  d: Draft,
+  ranges: readonly Range[],
+  input: RememberInput,
+  at: Date,
+): Promise<Remembered> {
   const { graphEnabled, rollbackOnPartialFailure, leaseMs } = deps.settings
   const rollback = input.onGraphFailure ? input.onGraphFailure === 'rollback' : rollbackOnPartialFailure && input.waitFor !== 'vector'
   const pendingUntil = rollback && graphEnabled ? new Date(at.getTime() + leaseMs) : null
@@ -140,7 +147,11 @@ const byIds = (ids: readonly string[]) => selectAnswers(sql`m.id = any(${ids}::u
 async function decide(deps: Deps, caller: Caller, authorized: Authorized, d: Draft): Promise<Remembered> {
   const { tenant } = authorized
   const shown = await caller.timings.measure('graph', () => showNow(deps, tenant, [d.id]))
-  const row = shown.has(d.id) ? await publish(deps, tenant, d.id) : (await withdraw(deps, tenant, d.id)) ? null : (await readAgain(deps, authorized, [d.id]))[0]
+  const row = shown.has(d.id)
+    ? await publish(deps, tenant, d.id)
+    : (await withdraw(deps, tenant, d.id))
+      ? null
+      : (await readAgain(deps, authorized, [d.id]))[0]
   if (!row) throw new Refusal('unavailable', 'The graph did not take the write in time, so nothing was stored.', { retryAfterMs: 1000 })
   return remembered(row, { graphEnabled: true, cache: await deps.cache.invalidate(tenant, [d.subject]) })
 }

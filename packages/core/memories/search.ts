@@ -6,7 +6,12 @@ import { Kind, MaxStaleness, Memory, MemoryType, Moment, onePlace } from './memo
 export const SearchQuery = z
   .strictObject({
     query: z.string().min(1).max(10_000).optional(),
-    embedding: z.array(z.number()).min(1).max(8192).refine((v) => v.some((x) => x !== 0), 'must not be all zeros').optional(),
+    embedding: z
+      .array(z.number())
+      .min(1)
+      .max(8192)
+      .refine((v) => v.some((x) => x !== 0), 'must not be all zeros')
+      .optional(),
     namespace: Namespace.optional(),
     namespacePrefix: NamespacePrefix.optional(),
     userId: Name.optional(),
@@ -29,8 +34,10 @@ export const SearchQuery = z
     if (input.query === undefined && input.embedding === undefined) issue('query', 'is required, or embedding in its place')
     if (input.query === undefined && input.mode === 'text') issue('query', 'is required for mode text')
     onePlace(input, context)
-    if (input.asOf !== undefined && input.namespace === undefined && input.namespacePrefix === undefined && input.userId === undefined) issue('asOf', 'needs a namespace, namespacePrefix or userId')
-    if (input.asOf !== undefined && input.expand !== undefined) issue('expand', 'cannot be given together with asOf: the graph shows the present')
+    if (input.asOf !== undefined && input.namespace === undefined && input.namespacePrefix === undefined && input.userId === undefined)
+      issue('asOf', 'needs a namespace, namespacePrefix or userId')
+    if (input.asOf !== undefined && input.expand !== undefined)
+      issue('expand', 'cannot be given together with asOf: the graph shows the present')
     if (input.threshold !== undefined && input.mode === 'text') issue('threshold', 'compares meanings, so mode cannot be text')
   })
 export type SearchQuery = z.infer<typeof SearchQuery>

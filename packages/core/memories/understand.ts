@@ -19,7 +19,12 @@ export async function understand(deps: Deps, caller: Caller, drafts: readonly Dr
 async function embedDrafts(deps: Deps, drafts: readonly Draft[], signal: AbortSignal): Promise<void> {
   const wanting = drafts.filter((d) => d.toEmbed !== null)
   if (wanting.length === 0) return
-  const vectors = await embedTexts(deps, wanting.map((d) => d.toEmbed as string), signal, wanting.length > 1 ? 'background' : 'interactive')
+  const vectors = await embedTexts(
+    deps,
+    wanting.map((d) => d.toEmbed as string),
+    signal,
+    wanting.length > 1 ? 'background' : 'interactive',
+  )
   wanting.forEach((d, i) => {
     d.embedding = vectors[i] ?? null
     d.owesEmbedding = d.embedding === null
@@ -45,7 +50,10 @@ export async function embedTexts(
       texts.forEach((text, j) => {
         vectors[j] ??= known.get(text) ?? null
       })
-      await deps.cache.storeEmbeddings(model, portion.map((text, j) => ({ text, vector: made[j] as Float32Array })))
+      await deps.cache.storeEmbeddings(
+        model,
+        portion.map((text, j) => ({ text, vector: made[j] as Float32Array })),
+      )
     } catch (error) {
       if (!(error instanceof ModelError)) throw error
       deps.log.warn('embedding_owed', { model, texts: missing.length - i, step: error.step })

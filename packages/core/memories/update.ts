@@ -51,7 +51,12 @@ export interface Revision {
 }
 
 /** Reads with `statement`, decides, lets the models add, writes the next version; the one way in which a memory changes. */
-export async function revise(deps: Deps, caller: Caller, statement: Statement<AnswerRow>, revision: Revision): Promise<Written<Remembered>> {
+export async function revise(
+  deps: Deps,
+  caller: Caller,
+  statement: Statement<AnswerRow>,
+  revision: Revision,
+): Promise<Written<Remembered>> {
   for (let attempt = 1; ; attempt++) {
     const { authorized, rows } = await deps.db.asCaller(caller, null, [statement])
     deps.verifiedKeys.set(caller.keyHash, authorized)
@@ -86,7 +91,8 @@ export const mismatch = (currentVersion: number) =>
  */
 async function replayed(deps: Deps, caller: Caller, error: unknown, row: AnswerRow | undefined): Promise<Written<Remembered> | null> {
   let targets = error instanceof Replay ? error.targets : null
-  if (!targets && caller.idempotency && error instanceof Refusal && (error.code === 'version_mismatch' || !row)) targets = await earlier(deps, caller)
+  if (!targets && caller.idempotency && error instanceof Refusal && (error.code === 'version_mismatch' || !row))
+    targets = await earlier(deps, caller)
   if (!targets) return null
   const [first] = await rendered(deps, caller, targets)
   if (!first?.ok) throw first?.refusal ?? gone()
@@ -108,15 +114,32 @@ export async function earlier(deps: Deps, caller: Caller): Promise<Replay['targe
   return found.targets
 }
 
-async function write(deps: Deps, caller: Caller, before: AnswerRow, d: Draft & { readVersion: number }, { action, reason, waits = false }: Revision): Promise<Remembered> {
-  const { authorized, rows } = await deps.db.asCaller(caller, null, statements(deps, caller, before, d, { action, reason: reason ?? null }), { write: true })
+async function write(
+  deps: Deps,
+  caller: Caller,
+  before: AnswerRow,
+  d: Draft & { readVersion: number },
+  { action, reason, waits = false }: Revision,
+): Promise<Remembered> {
+  const { authorized, rows } = await deps.db.asCaller(
+    caller,
+    null,
+    statements(deps, caller, before, d, { action, reason: reason ?? null }),
+    { write: true },
+  )
   const cache = await announce(deps, caller, authorized as Authorized, [d], waits)
   const [row] = waits ? await readAgain(deps, authorized, [d.id]) : (rows.at(-1) as unknown as AnswerRow[])
   return remembered(row as AnswerRow, { graphEnabled: deps.settings.graphEnabled, cache })
 }
 
 /** Only what differs is touched: a change of metadata leaves words, vector and mentions alone. */
-function statements(deps: Deps, caller: Caller, before: AnswerRow, d: Draft & { readVersion: number }, { action, reason }: { action: string; reason: string | null }): Statement[] {
+function statements(
+  deps: Deps,
+  caller: Caller,
+  before: AnswerRow,
+  d: Draft & { readVersion: number },
+  { action, reason }: { action: string; reason: string | null },
+): Statement[] {
   const now = deps.now().toISOString()
   const ids = [d.id]
   const was = before.memory

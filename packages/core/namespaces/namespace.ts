@@ -14,7 +14,10 @@ const says = `a path of 2 or more ':'-separated segments that begins with ${ROOT
 /** A namespace that can own memories. */
 export const Namespace = z.string().max(1000).regex(NAMESPACE, `must be ${says}`).meta({ id: 'Namespace', description: says })
 /** A namespace or a root alone; matches whole segments. */
-export const NamespacePrefix = z.string().max(1000).regex(PREFIX, `must be one of the roots ${ROOTS.join(', ')} or ${says}`)
+export const NamespacePrefix = z
+  .string()
+  .max(1000)
+  .regex(PREFIX, `must be one of the roots ${ROOTS.join(', ')} or ${says}`)
 /** A caller's own name that becomes a segment (a user id, a session id). */
 export const Name = z.string().regex(NAME, 'must be 1 to 255 characters without ":", "/" or control characters')
 
@@ -26,3 +29,7 @@ export const exactly = (namespace: string): Range[] => [{ low: namespace, high: 
 
 /** Everything in or below this prefix, by whole segments: `user:al` does not cover `user:alice`. `;` follows `:` in C collation. */
 export const below = (prefix: string): Range[] => [...exactly(prefix), { low: `${prefix}:`, high: `${prefix};` }]
+
+/** What a key's grants cover. U+10FFFF is the highest character there is. */
+export const granted = (grants: readonly string[]): Range[] =>
+  grants.flatMap((grant) => (grant === '*' ? [{ low: '', high: '\u{10FFFF}' }] : below(grant)))

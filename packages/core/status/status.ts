@@ -64,7 +64,11 @@ export async function status(deps: Deps, caller: Caller): Promise<Status> {
   const { memories = 0, vectors = 0, owed_embeddings = 0, owed_entities = 0 } = count ?? {}
   const oldest = standing?.oldest_owed
   const oldestOwedMs = oldest ? Math.max(0, deps.now().getTime() - Date.parse(oldest)) : 0
-  const sync = { vectorStoreCount: vectors, graphStoreCount: inGraph, syncPercentage: agreement(memories, vectors, deps.settings.graphEnabled ? inGraph : vectors) }
+  const sync = {
+    vectorStoreCount: vectors,
+    graphStoreCount: inGraph,
+    syncPercentage: agreement(memories, vectors, deps.settings.graphEnabled ? inGraph : vectors),
+  }
   const late = oldestOwedMs > LATE_MS || (standing?.parked ?? 0) > 0
   const fine = [vectorStore, graphStore, cache].every((store) => store.disabled || store.healthy)
   return {

@@ -22,7 +22,10 @@ export async function makeTenant(deps: Deps, name: string): Promise<{ tenant: Te
 }
 
 /** Every tenant, oldest first. */
-export async function listTenants(deps: Deps, page: { limit: number; after: string | null }): Promise<{ items: Tenant[]; next: string | null }> {
+export async function listTenants(
+  deps: Deps,
+  page: { limit: number; after: string | null },
+): Promise<{ items: Tenant[]; next: string | null }> {
   const [rows] = await deps.db.across([sql<Row>`select * from list_tenants(${page.after}::uuid, ${page.limit + 1}::int)`])
   const items = rows.slice(0, page.limit).map(tenantOf)
   return { items, next: rows.length > page.limit ? (items.at(-1)?.id ?? null) : null }

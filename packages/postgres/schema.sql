@@ -1,0 +1,862 @@
+-- Generated from the migrations by `npm run generate`: what they add up to. Never edited by hand.
+
+-- Schemas and extensions
+
+create extension vector with schema public;
+
+create schema graph;
+
+create schema twofold;
+
+-- Tables
+
+create table graph.edges (
+  tenant_id integer not null,
+  generation integer not null,
+  owner uuid not null,
+  type text collate "C" not null,
+  from_id uuid not null,
+  to_id uuid not null,
+  relation text collate "C" not null,
+  namespace text collate "C" not null,
+  confidence double precision not null,
+  constraint edges_pkey PRIMARY KEY (tenant_id, owner, generation, type, from_id, to_id, relation)
+);
+
+create table graph.nodes (
+  tenant_id integer not null,
+  generation integer not null,
+  id uuid not null,
+  kind text not null,
+  subject text collate "C" not null,
+  revision integer not null,
+  bucket smallint not null,
+  digest_high integer,
+  digest_low integer,
+  labels text[] not null,
+  properties jsonb not null,
+  gone_at timestamp with time zone,
+  constraint nodes_pkey PRIMARY KEY (tenant_id, id, generation)
+);
+
+create table twofold.api_keys (
+  tenant_id integer not null,
+  id uuid not null,
+  name text not null,
+  hash bytea not null,
+  former_hash bytea,
+  former_until timestamp with time zone,
+  scopes text[] not null,
+  namespaces text[] not null,
+  created_at timestamp with time zone not null,
+  expires_at timestamp with time zone,
+  revoked_at timestamp with time zone,
+  last_used_at timestamp with time zone,
+  constraint api_keys_pkey PRIMARY KEY (id),
+  constraint api_keys_former_hash_key UNIQUE (former_hash),
+  constraint api_keys_hash_key UNIQUE (hash),
+  constraint api_keys_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES twofold.tenants(id) ON DELETE CASCADE
+);
+
+create table twofold.audit_log (
+  tenant_id integer not null,
+  id bigint generated always as identity not null,
+  at timestamp with time zone not null,
+  actor text not null,
+  on_behalf_of text,
+  request_id text,
+  action text not null,
+  target uuid,
+  namespace text collate "C",
+  version integer,
+  outcome text default 'ok'::text not null,
+  constraint audit_log_pkey PRIMARY KEY (tenant_id, id),
+  constraint audit_log_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES twofold.tenants(id) ON DELETE CASCADE
+);
+
+create table twofold.collectable (
+  tenant_id integer not null,
+  entity_id uuid not null,
+  since timestamp with time zone not null,
+  constraint collectable_pkey PRIMARY KEY (tenant_id, entity_id)
+);
+
+create table twofold.embeddings (
+  tenant_id integer not null,
+  memory_id uuid not null,
+  "row" bigint not null,
+  model text collate "C" not null,
+  subject text collate "C" not null,
+  namespace text collate "C" not null,
+  type text not null,
+  kind text not null,
+  live boolean not null,
+  version integer not null,
+  embedding vector not null,
+  constraint embeddings_pkey PRIMARY KEY (tenant_id, memory_id, model),
+  constraint embeddings_tenant_id_memory_id_fkey FOREIGN KEY (tenant_id, memory_id) REFERENCES twofold.memories(tenant_id, id) ON DELETE CASCADE
+);
+
+create table twofold.entities (
+  tenant_id integer not null,
+  id uuid not null,
+  subject text collate "C" not null,
+  type text not null,
+  normalized text collate "C" not null,
+  value text not null,
+  explicit boolean default false not null,
+  created_at timestamp with time zone not null,
+  constraint entities_pkey PRIMARY KEY (tenant_id, id),
+  constraint entities_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES twofold.tenants(id) ON DELETE CASCADE
+);
+
+create table twofold.entity_terms (
+  tenant_id integer not null,
+  term integer not null,
+  subject integer not null,
+  entity_id uuid not null,
+  constraint entity_terms_pkey PRIMARY KEY (tenant_id, term, subject, entity_id),
+  constraint entity_terms_tenant_id_entity_id_fkey FOREIGN KEY (tenant_id, entity_id) REFERENCES twofold.entities(tenant_id, id) ON DELETE CASCADE
+);
+
+create table twofold.idempotency_keys (
+  tenant_id integer not null,
+  key_id text not null,
+  key text not null,
+  part integer not null,
+  operation text not null,
+  request_hash bytea,
+  targets jsonb not null,
+  created_at timestamp with time zone not null,
+  constraint idempotency_keys_pkey PRIMARY KEY (tenant_id, key_id, key, part),
+  constraint idempotency_keys_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES twofold.tenants(id) ON DELETE CASCADE
+);
+
+create table twofold.ledger (
+  tenant_id integer not null,
+  id uuid not null,
+  kind text not null,
+  subject text collate "C" not null,
+  bucket smallint not null,
+  revision integer not null,
+  shown integer default 0 not null,
+  shown_version integer,
+  shown_at timestamp with time zone,
+  digest_high integer,
+  digest_low integer,
+  owed_since timestamp with time zone not null,
+  lease uuid,
+  leased_until timestamp with time zone,
+  attempts integer default 0 not null,
+  not_before timestamp with time zone,
+  parked_at timestamp with time zone,
+  failure text,
+  tombstone_at timestamp with time zone,
+  constraint ledger_pkey PRIMARY KEY (tenant_id, id),
+  constraint ledger_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES twofold.tenants(id) ON DELETE CASCADE
+);
+
+create table twofold.memories (
+  tenant_id integer not null,
+  id uuid not null,
+  "row" bigint generated always as identity not null,
+  namespace text collate "C" not null,
+  subject text collate "C" generated always as (twofold.subject_of(namespace)) stored not null,
+  key text,
+  type text not null,
+  kind text not null,
+  content text not null,
+  value jsonb,
+  summary text,
+  importance double precision not null,
+  metadata jsonb not null,
+  tags text[] not null,
+  entities jsonb not null,
+  relations jsonb not null,
+  conversation_id text,
+  session_id text,
+  task_id text,
+  speaker text,
+  occurred_at timestamp with time zone not null,
+  expires_at timestamp with time zone,
+  version integer not null,
+  created_by text not null,
+  updated_by text not null,
+  created_at timestamp with time zone not null,
+  updated_at timestamp with time zone not null,
+  deleted_at timestamp with time zone,
+  pending_until timestamp with time zone,
+  owes_embedding boolean default false not null,
+  owes_entities boolean default false not null,
+  constraint memories_pkey PRIMARY KEY (tenant_id, id),
+  constraint memories_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES twofold.tenants(id) ON DELETE CASCADE
+);
+
+create table twofold.memory_entities (
+  tenant_id integer not null,
+  memory_id uuid not null,
+  entity_id uuid not null,
+  namespace text collate "C" not null,
+  confidence double precision not null,
+  about boolean default false not null,
+  constraint memory_entities_pkey PRIMARY KEY (tenant_id, memory_id, entity_id),
+  constraint memory_entities_tenant_id_entity_id_fkey FOREIGN KEY (tenant_id, entity_id) REFERENCES twofold.entities(tenant_id, id),
+  constraint memory_entities_tenant_id_memory_id_fkey FOREIGN KEY (tenant_id, memory_id) REFERENCES twofold.memories(tenant_id, id) ON DELETE CASCADE
+);
+
+create table twofold.memory_versions (
+  tenant_id integer not null,
+  memory_id uuid not null,
+  version integer not null,
+  namespace text collate "C" not null,
+  action text not null,
+  reason text,
+  actor text not null,
+  on_behalf_of text,
+  request_id text,
+  at timestamp with time zone not null,
+  memory jsonb not null,
+  terms integer[] not null,
+  counts integer[] not null,
+  tokenizer smallint not null,
+  request_hash bytea,
+  idempotency_key text,
+  constraint memory_versions_pkey PRIMARY KEY (tenant_id, memory_id, version),
+  constraint memory_versions_tenant_id_memory_id_fkey FOREIGN KEY (tenant_id, memory_id) REFERENCES twofold.memories(tenant_id, id) ON DELETE CASCADE
+);
+
+create table twofold.migrations (
+  number integer not null,
+  name text not null,
+  sha256 text not null,
+  applied_at timestamp with time zone default now() not null,
+  constraint migrations_pkey PRIMARY KEY (number)
+);
+
+create table twofold.past_embeddings (
+  tenant_id integer not null,
+  memory_id uuid not null,
+  model text collate "C" not null,
+  version integer not null,
+  embedding vector not null,
+  constraint past_embeddings_pkey PRIMARY KEY (tenant_id, memory_id, model, version),
+  constraint past_embeddings_tenant_id_memory_id_fkey FOREIGN KEY (tenant_id, memory_id) REFERENCES twofold.memories(tenant_id, id) ON DELETE CASCADE
+);
+
+create table twofold.postings (
+  tenant_id integer not null,
+  term integer not null,
+  subject integer not null,
+  "row" bigint not null,
+  count integer not null,
+  length integer not null,
+  constraint postings_pkey PRIMARY KEY (tenant_id, term, subject, "row") INCLUDE (count, length)
+);
+
+create table twofold.relations (
+  tenant_id integer not null,
+  memory_id uuid not null,
+  from_id uuid not null,
+  type text collate "C" not null,
+  to_id uuid not null,
+  namespace text collate "C" not null,
+  confidence double precision not null,
+  constraint relations_pkey PRIMARY KEY (tenant_id, memory_id, from_id, type, to_id),
+  constraint relations_tenant_id_from_id_fkey FOREIGN KEY (tenant_id, from_id) REFERENCES twofold.entities(tenant_id, id),
+  constraint relations_tenant_id_memory_id_fkey FOREIGN KEY (tenant_id, memory_id) REFERENCES twofold.memories(tenant_id, id) ON DELETE CASCADE,
+  constraint relations_tenant_id_to_id_fkey FOREIGN KEY (tenant_id, to_id) REFERENCES twofold.entities(tenant_id, id)
+);
+
+create table twofold.tenants (
+  id integer generated always as identity not null,
+  uuid uuid not null,
+  name text not null,
+  created_at timestamp with time zone not null,
+  suspended_at timestamp with time zone,
+  graph_generation integer default 1 not null,
+  graph_epoch integer default 1 not null,
+  constraint tenants_pkey PRIMARY KEY (id),
+  constraint tenants_name_key UNIQUE (name),
+  constraint tenants_uuid_key UNIQUE (uuid)
+);
+
+-- Indexes
+
+CREATE INDEX edges_by_from ON graph.edges USING btree (tenant_id, from_id, generation);
+
+CREATE INDEX edges_by_to ON graph.edges USING btree (tenant_id, to_id, generation);
+
+CREATE INDEX nodes_gone ON graph.nodes USING btree (tenant_id, generation, gone_at) WHERE (gone_at IS NOT NULL);
+
+CREATE INDEX api_keys_by_tenant ON twofold.api_keys USING btree (tenant_id, id);
+
+CREATE INDEX audit_log_by_target ON twofold.audit_log USING btree (tenant_id, target, id);
+
+CREATE INDEX embeddings_by_subject ON twofold.embeddings USING btree (tenant_id, model, subject) WHERE live;
+
+CREATE UNIQUE INDEX entities_by_name ON twofold.entities USING btree (tenant_id, subject, type, normalized);
+
+CREATE INDEX entities_by_spelling ON twofold.entities USING btree (tenant_id, normalized, type);
+
+CREATE INDEX entity_terms_by_entity ON twofold.entity_terms USING btree (tenant_id, entity_id);
+
+CREATE INDEX idempotency_keys_by_age ON twofold.idempotency_keys USING btree (tenant_id, created_at);
+
+CREATE INDEX ledger_leased ON twofold.ledger USING btree (tenant_id, lease) WHERE (lease IS NOT NULL);
+
+CREATE INDEX ledger_owed ON twofold.ledger USING btree (tenant_id, owed_since) WHERE (revision <> shown);
+
+CREATE INDEX ledger_owed_by_subject ON twofold.ledger USING btree (tenant_id, subject, owed_since) WHERE (revision <> shown);
+
+CREATE INDEX ledger_tombstones ON twofold.ledger USING btree (tenant_id, tombstone_at) WHERE (tombstone_at IS NOT NULL);
+
+CREATE INDEX memories_by_creator ON twofold.memories USING btree (tenant_id, created_by, id);
+
+CREATE UNIQUE INDEX memories_by_key ON twofold.memories USING btree (tenant_id, namespace, key) WHERE ((key IS NOT NULL) AND (deleted_at IS NULL));
+
+CREATE INDEX memories_by_namespace ON twofold.memories USING btree (tenant_id, namespace, id);
+
+CREATE UNIQUE INDEX memories_by_row ON twofold.memories USING btree (tenant_id, "row");
+
+CREATE INDEX memories_by_update ON twofold.memories USING btree (tenant_id, updated_at, id);
+
+CREATE INDEX memories_owing_models ON twofold.memories USING btree (tenant_id, id) WHERE ((owes_embedding OR owes_entities) AND (deleted_at IS NULL));
+
+CREATE INDEX memories_pending ON twofold.memories USING btree (tenant_id, pending_until) WHERE (pending_until IS NOT NULL);
+
+CREATE INDEX memory_entities_by_entity ON twofold.memory_entities USING btree (tenant_id, entity_id, memory_id);
+
+CREATE INDEX memory_versions_by_time ON twofold.memory_versions USING btree (tenant_id, namespace, at);
+
+CREATE INDEX relations_by_from ON twofold.relations USING btree (tenant_id, from_id);
+
+CREATE INDEX relations_by_to ON twofold.relations USING btree (tenant_id, to_id);
+
+-- Views
+
+create view twofold.readable_memories with (security_invoker=true) as
+ SELECT tenant_id,
+    id,
+    "row",
+    namespace,
+    subject,
+    key,
+    type,
+    kind,
+    content,
+    value,
+    summary,
+    importance,
+    metadata,
+    tags,
+    entities,
+    relations,
+    conversation_id,
+    session_id,
+    task_id,
+    speaker,
+    occurred_at,
+    expires_at,
+    version,
+    created_by,
+    updated_by,
+    created_at,
+    updated_at,
+    deleted_at,
+    pending_until,
+    owes_embedding,
+    owes_entities,
+    twofold.memory_json(m.*) AS "json"
+   FROM twofold.memories m
+  WHERE (pending_until IS NULL);
+
+-- Functions
+
+CREATE OR REPLACE FUNCTION twofold.act_for(tenant uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'twofold', 'pg_temp'
+AS $function$
+declare
+  number int;
+begin
+  select t.id into number from tenants t where t.uuid = tenant;
+  if number is null then
+    perform refuse('not_found', 'There is no such tenant.');
+  end if;
+  perform set_config('twofold.tenant', number::text, true), set_config('twofold.actor', '', true),
+    set_config('twofold.lows', '{""}', true), set_config('twofold.highs', array[U&'\+10FFFF']::text, true),
+    set_config('twofold.request', '', true), set_config('twofold.behalf', '', true);
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION twofold.audit(act text, targets uuid[], namespaces text[], versions integer[], at timestamp with time zone)
+ RETURNS void
+ LANGUAGE sql
+AS $function$
+  insert into twofold.audit_log (tenant_id, at, actor, on_behalf_of, request_id, action, target, namespace, version)
+  select twofold.current_tenant(), at, twofold.current_actor(), nullif(current_setting('twofold.behalf', true), ''),
+    nullif(current_setting('twofold.request', true), ''), act, t.target, t.namespace, t.version
+  from unnest(targets, namespaces, versions) t (target, namespace, version)
+$function$
+;
+
+CREATE OR REPLACE FUNCTION twofold.authorize(key_hash bytea, wanted_scope text, wanted_lows text[], wanted_highs text[], at timestamp with time zone, request_id text, on_behalf_of text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'twofold', 'pg_temp'
+AS $function$
+declare
+  holder record;
+  lows text[];
+  highs text[];
+begin
+  select k.*, t.uuid, t.suspended_at into holder
+  from api_keys k join tenants t on t.id = k.tenant_id
+  where (k.hash = key_hash or (k.former_hash = key_hash and k.former_until > at))
+    and k.revoked_at is null and (k.expires_at is null or k.expires_at > at);
+  if not found then
+    perform refuse('unauthenticated', 'The API key is unknown, revoked or expired.');
+  end if;
+  if holder.suspended_at is not null then
+    perform refuse('forbidden', 'The tenant of this key is suspended.');
+  end if;
+  if wanted_scope is not null and not (wanted_scope = any (holder.scopes) or 'admin' = any (holder.scopes)) then
+    perform refuse('forbidden', format('The key lacks the scope %s.', wanted_scope), jsonb_build_object('scope', wanted_scope));
+  end if;
+  select array_agg(r.low), array_agg(r.high) into lows, highs from ranges_of(holder.namespaces) r;
+  if exists (
+    select from unnest(wanted_lows, wanted_highs) w (low, high)
+    where not exists (
+      select from unnest(lows, highs) g (low, high)
+      where w.low >= g.low collate "C" and w.high <= g.high collate "C")
+  ) then
+    perform refuse('forbidden', 'The key has no grant for this namespace.');
+  end if;
+  perform set_config('twofold.tenant', holder.tenant_id::text, true),
+    set_config('twofold.actor', holder.id::text, true),
+    set_config('twofold.lows', lows::text, true), set_config('twofold.highs', highs::text, true),
+    set_config('twofold.request', coalesce(request_id, ''), true), set_config('twofold.behalf', coalesce(on_behalf_of, ''), true);
+  return jsonb_build_object('tenant', holder.uuid, 'keyId', holder.id, 'scopes', holder.scopes, 'grants', holder.namespaces);
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION twofold.bucket_of(id uuid)
+ RETURNS smallint
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+AS $function$ select (((get_byte(uuid_send(id), 14) & 3) << 8) | get_byte(uuid_send(id), 15))::smallint $function$
+;
+
+CREATE OR REPLACE FUNCTION twofold.claim(wanted_key text, wanted_part integer, wanted_operation text, hash bytea, wanted_targets jsonb, at timestamp with time zone)
+ RETURNS void
+ LANGUAGE plpgsql
+AS $function$
+declare
+  former twofold.idempotency_keys;
+begin
+  insert into twofold.idempotency_keys as k (tenant_id, key_id, key, part, operation, request_hash, targets, created_at)
+  values (twofold.current_tenant(), twofold.current_actor(), wanted_key, wanted_part, wanted_operation, hash, wanted_targets, at)
+  on conflict (tenant_id, key_id, key, part) do update
+    set operation = excluded.operation, request_hash = excluded.request_hash, targets = excluded.targets, created_at = excluded.created_at
+    where k.created_at < at - interval '24 hours';
+  if found then
+    return;
+  end if;
+  select * into former from twofold.idempotency_keys k
+  where k.tenant_id = twofold.current_tenant() and k.key_id = twofold.current_actor() and k.key = wanted_key and k.part = wanted_part;
+  if former.request_hash is null then
+    perform twofold.refuse('gone', 'What this idempotency key once wrote has since been deleted for good.');
+  elsif former.operation <> wanted_operation or former.request_hash <> hash then
+    perform twofold.refuse('idempotency_mismatch', 'This idempotency key was used for another request.');
+  elsif exists (
+    select from jsonb_to_recordset(former.targets) t (id uuid)
+    join twofold.memories m on m.tenant_id = twofold.current_tenant() and m.id = t.id where m.pending_until is not null
+  ) then
+    perform twofold.refuse('in_progress', 'The first request with this idempotency key is still running.', '{"retryAfterMs": 500}');
+  end if;
+  perform twofold.refuse('replay', 'replay', jsonb_build_object('targets', former.targets));
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION twofold.current_actor()
+ RETURNS text
+ LANGUAGE sql
+ STABLE PARALLEL SAFE
+AS $function$ select coalesce(nullif(current_setting('twofold.actor', true), ''), 'system') $function$
+;
+
+CREATE OR REPLACE FUNCTION twofold.current_tenant()
+ RETURNS integer
+ LANGUAGE sql
+ STABLE PARALLEL SAFE
+AS $function$ select nullif(current_setting('twofold.tenant', true), '')::int $function$
+;
+
+CREATE OR REPLACE FUNCTION twofold.ensure_tenant(tenant uuid, tenant_name text, key_id uuid, key_hash bytea, at timestamp with time zone)
+ RETURNS uuid
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'twofold', 'pg_temp'
+AS $function$
+declare
+  holder record;
+begin
+  insert into tenants (uuid, name, created_at) values (tenant, tenant_name, at) on conflict (name) do nothing;
+  select * into holder from tenants t where t.name = tenant_name;
+  update api_keys k set hash = key_hash, revoked_at = null
+  where k.tenant_id = holder.id and k.name = 'local admin key' and k.hash <> key_hash;
+  insert into api_keys (tenant_id, id, name, hash, scopes, namespaces, created_at)
+  select holder.id, key_id, 'local admin key', key_hash, '{admin}', '{*}', at
+  where not exists (select from api_keys k where k.hash = key_hash)
+  on conflict do nothing;
+  return holder.uuid;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION twofold.entity_node(e twofold.entities)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE PARALLEL SAFE
+AS $function$
+  select jsonb_build_object('id', e.id, 'kind', 'entity', 'type', e.type, 'value', e.value, 'normalized', e.normalized,
+    'subject', e.subject, 'createdAt', twofold.iso(e.created_at))
+$function$
+;
+
+CREATE OR REPLACE FUNCTION twofold.granted()
+ RETURNS TABLE(low text, high text)
+ LANGUAGE sql
+ STABLE PARALLEL SAFE
+AS $function$
+  select g.low, g.high
+  from unnest(nullif(current_setting('twofold.lows', true), '')::text[], nullif(current_setting('twofold.highs', true), '')::text[]) g (low, high)
+$function$
+;
+
+CREATE OR REPLACE FUNCTION twofold.graph_state()
+ RETURNS TABLE(generations integer[], epoch integer)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'twofold', 'pg_temp'
+AS $function$
+  select array[t.graph_generation], t.graph_epoch from tenants t where t.id = current_tenant()
+$function$
+;
+
+CREATE OR REPLACE FUNCTION twofold.iso(at timestamp with time zone)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+AS $function$ select to_char(at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') $function$
+;
+
+CREATE OR REPLACE FUNCTION twofold.list_tenants(after uuid, most integer)
+ RETURNS TABLE(id uuid, name text, created_at timestamp with time zone, suspended_at timestamp with time zone)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'twofold', 'pg_temp'
+AS $function$
+  select t.uuid, t.name, t.created_at, t.suspended_at from tenants t where after is null or t.uuid > after order by t.uuid limit most
+$function$
+;
+
+CREATE OR REPLACE FUNCTION twofold.make_tenant(tenant uuid, tenant_name text, key_id uuid, key_hash bytea, at timestamp with time zone)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'twofold', 'pg_temp'
+AS $function$
+declare
+  number int;
+begin
+  insert into tenants (uuid, name, created_at) values (tenant, tenant_name, at) on conflict (name) do nothing returning id into number;
+  if number is null then
+    perform refuse('conflict', 'A tenant of this name exists.');
+  end if;
+  insert into api_keys (tenant_id, id, name, hash, scopes, namespaces, created_at)
+  values (number, key_id, 'first admin key', key_hash, '{admin}', '{*}', at);
+  return jsonb_build_object('id', tenant, 'name', tenant_name, 'createdAt', at, 'suspendedAt', null);
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION twofold.memory_json(m twofold.memories)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE PARALLEL SAFE
+AS $function$
+  select jsonb_build_object(
+    'id', m.id, 'namespace', m.namespace, 'key', m.key, 'type', m.type, 'kind', m.kind, 'content', m.content, 'value', m.value,
+    'summary', m.summary, 'importance', m.importance, 'metadata', m.metadata, 'tags', to_jsonb(m.tags), 'entities', m.entities,
+    'relations', m.relations, 'conversationId', m.conversation_id, 'sessionId', m.session_id, 'taskId', m.task_id,
+    'speaker', m.speaker, 'occurredAt', twofold.iso(m.occurred_at), 'expiresAt', twofold.iso(m.expires_at), 'version', m.version,
+    'createdBy', m.created_by, 'updatedBy', m.updated_by, 'createdAt', twofold.iso(m.created_at), 'updatedAt', twofold.iso(m.updated_at),
+    'deletedAt', twofold.iso(m.deleted_at))
+$function$
+;
+
+CREATE OR REPLACE FUNCTION twofold.owe(node_kind text, ids uuid[], subjects text[], at timestamp with time zone)
+ RETURNS void
+ LANGUAGE sql
+AS $function$
+  insert into twofold.ledger (tenant_id, id, kind, subject, bucket, revision, owed_since)
+  select twofold.current_tenant(), w.id, node_kind, w.subject, twofold.bucket_of(w.id), 1, at
+  from (select distinct on (u.id) u.id, u.subject from unnest(ids, subjects) u (id, subject) order by u.id) w
+  order by w.id
+  on conflict (tenant_id, id) do update set
+    revision = ledger.revision + 1, attempts = 0, not_before = null, parked_at = null, failure = null,
+    owed_since = case when ledger.revision = ledger.shown then excluded.owed_since else ledger.owed_since end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION twofold.ranges_of(grants text[])
+ RETURNS TABLE(low text, high text)
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+AS $function$
+  select '', U&'\+10FFFF' from unnest(grants) g where g = '*'
+  union all select g, g || U&'\0001' from unnest(grants) g where g <> '*'
+  union all select g || ':', g || ';' from unnest(grants) g where g <> '*'
+$function$
+;
+
+CREATE OR REPLACE FUNCTION twofold.refuse(code text, message text, details jsonb DEFAULT '{}'::jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+AS $function$
+begin
+  raise exception using errcode = 'TW001', message = code, detail = jsonb_build_object('message', message) || details;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION twofold.rotate_key(key_id uuid, new_hash bytea, former_lives_until timestamp with time zone)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'twofold', 'pg_temp'
+AS $function$
+  update api_keys k set hash = new_hash, former_hash = case when former_lives_until is null then null else k.hash end, former_until = former_lives_until
+  where k.id = key_id and k.tenant_id = current_tenant()
+$function$
+;
+
+CREATE OR REPLACE FUNCTION twofold.run_again(what text)
+ RETURNS void
+ LANGUAGE plpgsql
+AS $function$
+begin
+  raise exception using errcode = 'TW002', message = what;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION twofold.subject_number(subject text)
+ RETURNS integer
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+AS $function$ select ('x' || left(md5(subject), 8))::bit(32)::int $function$
+;
+
+CREATE OR REPLACE FUNCTION twofold.subject_of(namespace text)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+AS $function$ select split_part(namespace, ':', 1) || ':' || split_part(namespace, ':', 2) $function$
+;
+
+CREATE OR REPLACE FUNCTION twofold.suspend_tenant(tenant uuid, at timestamp with time zone)
+ RETURNS TABLE(id uuid, name text, created_at timestamp with time zone, suspended_at timestamp with time zone)
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'twofold', 'pg_temp'
+AS $function$
+  update tenants t set suspended_at = case when at is null then null else coalesce(t.suspended_at, at) end where t.uuid = tenant
+  returning t.uuid, t.name, t.created_at, t.suspended_at
+$function$
+;
+
+CREATE OR REPLACE FUNCTION twofold.tenants_with(work text, at timestamp with time zone, most integer)
+ RETURNS TABLE(tenant uuid)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'twofold', 'pg_temp'
+AS $function$
+  select t.uuid
+  from tenants t
+  join lateral (
+    select min(l.owed_since) as since from ledger l
+    where work = 'graph' and l.tenant_id = t.id and l.revision <> l.shown and l.parked_at is null
+      and (l.leased_until is null or l.leased_until <= at) and (l.not_before is null or l.not_before <= at)
+    union all select (select m.updated_at from memories m where m.tenant_id = t.id and (m.owes_embedding or m.owes_entities) and m.pending_until is null limit 1)
+    where work = 'models'
+    union all select min(m.pending_until) from memories m where work = 'pending' and m.tenant_id = t.id and m.pending_until <= at
+    union all select min(c.since) from collectable c where work = 'collect' and c.tenant_id = t.id
+    union all select min(l.tombstone_at) from ledger l where work = 'tombstones' and l.tenant_id = t.id and l.tombstone_at <= at
+    union all select min(k.created_at) from idempotency_keys k where work = 'requests' and k.tenant_id = t.id and k.created_at <= at
+  ) w on w.since is not null
+  order by w.since
+  limit most
+$function$
+;
+
+CREATE OR REPLACE FUNCTION twofold.touch_key(key_hash bytea, at timestamp with time zone)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'twofold', 'pg_temp'
+AS $function$
+  update api_keys set last_used_at = greatest(last_used_at, at) where hash = key_hash or former_hash = key_hash
+$function$
+;
+
+CREATE OR REPLACE FUNCTION twofold.visible(namespace text)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE PARALLEL SAFE
+AS $function$
+  select exists (select from twofold.granted() g where namespace >= g.low collate "C" and namespace < g.high collate "C")
+$function$
+;
+
+-- Row-level security
+
+alter table graph.edges enable row level security;
+
+alter table graph.nodes enable row level security;
+
+alter table twofold.api_keys enable row level security;
+
+alter table twofold.audit_log enable row level security;
+
+alter table twofold.collectable enable row level security;
+
+alter table twofold.embeddings enable row level security;
+
+alter table twofold.entities enable row level security;
+
+alter table twofold.entity_terms enable row level security;
+
+alter table twofold.idempotency_keys enable row level security;
+
+alter table twofold.ledger enable row level security;
+
+alter table twofold.memories enable row level security;
+
+alter table twofold.memory_entities enable row level security;
+
+alter table twofold.memory_versions enable row level security;
+
+alter table twofold.past_embeddings enable row level security;
+
+alter table twofold.postings enable row level security;
+
+alter table twofold.relations enable row level security;
+
+create policy tenant on graph.edges for all to twofold_app
+  using (tenant_id = twofold.current_tenant())
+  with check (tenant_id = twofold.current_tenant());
+
+create policy tenant on graph.nodes for all to twofold_app
+  using (tenant_id = twofold.current_tenant())
+  with check (tenant_id = twofold.current_tenant());
+
+create policy tenant on twofold.api_keys for all to twofold_app
+  using (tenant_id = twofold.current_tenant())
+  with check (tenant_id = twofold.current_tenant());
+
+create policy tenant on twofold.audit_log for all to twofold_app
+  using (tenant_id = twofold.current_tenant())
+  with check (tenant_id = twofold.current_tenant());
+
+create policy tenant on twofold.collectable for all to twofold_app
+  using (tenant_id = twofold.current_tenant())
+  with check (tenant_id = twofold.current_tenant());
+
+create policy tenant on twofold.embeddings for all to twofold_app
+  using (tenant_id = twofold.current_tenant())
+  with check (tenant_id = twofold.current_tenant());
+
+create policy tenant on twofold.entities for all to twofold_app
+  using (tenant_id = twofold.current_tenant())
+  with check (tenant_id = twofold.current_tenant());
+
+create policy tenant on twofold.entity_terms for all to twofold_app
+  using (tenant_id = twofold.current_tenant())
+  with check (tenant_id = twofold.current_tenant());
+
+create policy tenant on twofold.idempotency_keys for all to twofold_app
+  using (tenant_id = twofold.current_tenant())
+  with check (tenant_id = twofold.current_tenant());
+
+create policy tenant on twofold.ledger for all to twofold_app
+  using (tenant_id = twofold.current_tenant())
+  with check (tenant_id = twofold.current_tenant());
+
+create policy tenant on twofold.memories for all to twofold_app
+  using (tenant_id = twofold.current_tenant())
+  with check (tenant_id = twofold.current_tenant());
+
+create policy tenant on twofold.memory_entities for all to twofold_app
+  using (tenant_id = twofold.current_tenant())
+  with check (tenant_id = twofold.current_tenant());
+
+create policy tenant on twofold.memory_versions for all to twofold_app
+  using (tenant_id = twofold.current_tenant())
+  with check (tenant_id = twofold.current_tenant());
+
+create policy tenant on twofold.past_embeddings for all to twofold_app
+  using (tenant_id = twofold.current_tenant())
+  with check (tenant_id = twofold.current_tenant());
+
+create policy tenant on twofold.postings for all to twofold_app
+  using (tenant_id = twofold.current_tenant())
+  with check (tenant_id = twofold.current_tenant());
+
+create policy tenant on twofold.relations for all to twofold_app
+  using (tenant_id = twofold.current_tenant())
+  with check (tenant_id = twofold.current_tenant());
+
+-- What the application role may do
+
+grant delete, insert, select, update on graph.edges to twofold_app;
+
+grant delete, insert, select, update on graph.nodes to twofold_app;
+
+grant delete, insert, select, update on twofold.collectable to twofold_app;
+
+grant delete, insert, select, update on twofold.embeddings to twofold_app;
+
+grant delete, insert, select, update on twofold.entities to twofold_app;
+
+grant delete, insert, select, update on twofold.entity_terms to twofold_app;
+
+grant delete, insert, select, update on twofold.idempotency_keys to twofold_app;
+
+grant delete, insert, select, update on twofold.memories to twofold_app;
+
+grant delete, insert, select, update on twofold.memory_entities to twofold_app;
+
+grant delete, insert, select, update on twofold.memory_versions to twofold_app;
+
+grant delete, insert, select, update on twofold.past_embeddings to twofold_app;
+
+grant delete, insert, select, update on twofold.postings to twofold_app;
+
+grant delete, insert, select, update on twofold.relations to twofold_app;
+
+grant insert on twofold.api_keys to twofold_app;
+
+grant insert, select on twofold.audit_log to twofold_app;
+
+grant insert, select, update on twofold.ledger to twofold_app;
+
+grant select (tenant_id, id, name, former_until, scopes, namespaces, created_at, expires_at, revoked_at, last_used_at), update (name, revoked_at) on twofold.api_keys to twofold_app;
+
+grant select on twofold.readable_memories to twofold_app;
+
+grant usage on schema graph to twofold_app;
+
+grant usage on schema twofold to twofold_app;
+
+revoke execute on function twofold.ensure_tenant(uuid,text,uuid,bytea,timestamp with time zone) from public;
