@@ -1,0 +1,93 @@
+import type { Beside, Compared, Found } from './compare.ts'
+import type { Filled } from './fill.ts'
+import type { Latency } from './measure.ts'
+import type { Modelled } from './model.ts'
+import type { Start } from './starts.ts'
+
+export interface Measured {
+  date: string
+  machine: { cores: number; cpu: string; memoryGb: number; node: string; pglite: string; postgres: string; pgvector: string }
+  first: Start
+  warm: Start
+  sizes: (Compared & { size: number; filled: Filled; resident: number })[]
+  model: Modelled
+}
+
+const ms = (n: number) => (n < 10 ? n.toFixed(1) : n.toFixed(0))
+const times = (n: number) => n.toFixed(2)
+const megabytes = (bytes: number) => `${Math.round(bytes / 1e6)} MB`
+const seconds = (s: number) => `${s.toFixed(1)} s`
+const pair = ({ p50, p95 }: Latency) => `${ms(p50)} / ${ms(p95)}`
+const parts = (named: Record<string, number>) =>
+  Object.entries(named)
+    .filter(([, value]) => value >= 0.05)
+    .map(([name, value]) => `${name} ${ms(value)}`)
+    .join(', ')
+
+const row = (...cells: (string | number)[]) => `| ${cells.join(' | ')} |`
+const table = (head: string[], rows: (string | number)[][]) =>
+  [row(...head), row(...head.map(() => '---')), ...rows.map((cells) => row(...cells))].join('\n')
+
+/** The figures as Markdown: for the screen, and for the page that is kept. */
+export function report({ date, machine, first, warm, sizes, model }: Measured): string {
+  return `# What it costs beside bare SQL
+
+${date}, ${machine.cores} cores (${machine.cpu}), ${machine.memoryGb} GB, Node ${machine.node}, PGlite ${machine.pglite} (Postgres ${machine.postgres}, pgvector ${machine.pgvector}), on disk.
+Made by \`npm run bench -- --write\`; milliseconds are p50 / p95 of 300 requests one after another.
+
+The floor is one table with an index by id, one by namespace and HNSW over half precision, asked through the same driver, endpoint and store,
+in the same run and by turns with the service. The service is asked over HTTP, in a process of its own. Vectors are given, so that no model is
+waited for. The times are those of a machine; what counts is the ratio of the two p50.
+
+${table(
+  ['memories', 'request', 'bare SQL', 'Twofold', 'ratio', 'parts of ours (p50)', 'recall@10, bare / ours'],
+  sizes.flatMap(({ size, store, get, search }) => [
+    line(size, 'store', store),
+    line(size, 'get', get),
+    line(size, 'search by vector', search.vector),
+    line(size, 'search by vector and words', search.hybrid),
+    line(size, `search by vector, a namespace of ${size / 10}`, search.narrow),
+  ]),
+)}
+
+${table(
+  ['memories', '16 writers at once, bare SQL', 'Twofold', 'filled through batches of 500', 'until the graph agrees', 'resident memory'],
+  sizes.map(({ size, writers, filled, resident }) => [
+    size,
+    `${writers.floor.toFixed(0)} a second`,
+    `${writers.ours.toFixed(0)} a second`,
+    seconds(filled.storedS),
+    seconds(filled.agreedS),
+    megabytes(resident),
+  ]),
+)}
+
+With the models that come with it, of texts that they have not seen, in the largest store:
+
+${table(
+  ['request', 'Twofold', 'parts (p50)'],
+  [
+    ['store, embedded, entities extracted', pair(model.store), parts(model.storeParts)],
+    ['search by a question', pair(model.search), parts(model.searchParts)],
+  ],
+)}
+
+${table(
+  ['start', 'until ready', 'resident memory 10 s later'],
+  [
+    ['first, with an empty home: the store is made and proves itself', seconds(first.readyMs / 1000), megabytes(first.resident)],
+    ['again, with everything above in it', seconds(warm.readyMs / 1000), megabytes(warm.resident)],
+  ],
+)}
+`
+}
+
+const line = (size: number, name: string, beside: Beside | Found): (string | number)[] => [
+  size,
+  name,
+  pair(beside.floor),
+  pair(beside.ours),
+  times(beside.ours.p50 / beside.floor.p50),
+  parts(beside.parts),
+  'recall' in beside ? `${beside.recall.floor.toFixed(3)} / ${beside.recall.ours.toFixed(3)}` : '',
+]
