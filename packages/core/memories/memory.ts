@@ -6,10 +6,17 @@ export const TYPES = ['semantic', 'episodic', 'procedural'] as const
 const MAX_CONTENT = 100_000
 
 const text = (most: number) => z.string().min(1).max(most)
+/** Characters, not UTF-16 units: an emoji is one. */
+const Content = z
+  .string()
+  .min(1)
+  .refine((t) => t.length <= MAX_CONTENT || [...t].length <= MAX_CONTENT, `must have at most ${MAX_CONTENT} characters`)
+  .meta({ maxLength: MAX_CONTENT })
+const inRange = (year: number) => year >= 1 && year <= 9999
 /** A moment as the caller wrote it, with any offset; kept in UTC with milliseconds. */
 export const Moment = z.iso
   .datetime({ offset: true, error: 'must be an ISO 8601 time with a zone, such as 2026-01-31T12:00:00Z' })
-  .refine((t) => !t.startsWith('0000'), 'must be in the year 1 or later')
+  .refine((t) => inRange(new Date(t).getUTCFullYear()), 'must be in the years 1 to 9999, in UTC')
   .transform((t) => new Date(t).toISOString())
 /** A session, conversation or task id: the caller's own string. */
 const Id = z.string().regex(/^[^/\p{Cc}\p{Cs}]{1,255}$/u, 'must be 1 to 255 characters without "/" or control characters')
@@ -19,7 +26,8 @@ export const Kind = z
   .string()
   .regex(/^[a-z_]{1,40}$/, 'must be 1 to 40 lower-case letters or underscores, such as note, decision or preference')
 export const Key = z.string().regex(/^[^/\p{Cc}\p{Cs}]{1,255}$/u, 'must be 1 to 255 characters without "/" or control characters')
-export const MemoryId = z.uuid('must be a UUID')
+/** In small letters, as Postgres answers it, so that what is compared here is compared as it is stored. */
+export const MemoryId = z.uuid('must be a UUID').toLowerCase()
 
 /** Oldest answer a reader would take, in milliseconds. */
 export const MaxStaleness = z
@@ -79,7 +87,7 @@ export type Remembered = z.infer<typeof Remembered>
 
 /** What a caller may set, and set again. */
 const writable = {
-  content: text(MAX_CONTENT).optional(),
+  content: Content.optional(),
   value: z.json().optional().meta({ description: 'Any JSON. Without content, the text to index is made from it.' }),
   key: Key.nullish(),
   type: MemoryType.optional(),

@@ -148,13 +148,7 @@ async function settle(
     written.map((n) => n.draft),
     waits,
   )
-  const fresh = waits
-    ? await readAgain(
-        deps,
-        authorized,
-        written.map((n) => n.draft.id),
-      )
-    : rows
+  const fresh = waits ? await readAgain(deps, authorized, rows) : rows
   written.forEach((n, i) => {
     outcomes[n.index - first] = { ok: true, answer: remembered(fresh[i] as AnswerRow, { graphEnabled: deps.settings.graphEnabled, cache }) }
   })

@@ -1,6 +1,6 @@
 import type { Caller } from '@twofold/operation/caller.ts'
 import { Refusal } from '@twofold/operation/refusal.ts'
-import { isUniqueViolation, Replay, type ReplayTarget } from '../failures.ts'
+import { isUniqueViolation, PersistenceError, Replay, type ReplayTarget } from '../failures.ts'
 import { showNow } from '../graph/wait.ts'
 import { claim } from '../idempotency.ts'
 import { introduce } from '../keys/introduce.ts'
@@ -66,8 +66,8 @@ async function rememberDraft(
   if (pendingUntil) return decide(deps, caller, authorized, d)
   const waits = graphEnabled && input.waitFor === 'graph'
   const cache = await announce(deps, caller, authorized, [d], waits)
-  const [row] = waits ? await readAgain(deps, authorized, [d.id]) : rows
-  return remembered((row ?? rows[0]) as AnswerRow, { graphEnabled, cache })
+  const [row] = waits ? await readAgain(deps, authorized, rows) : rows
+  return remembered(row as AnswerRow, { graphEnabled, cache })
 }
 
 export interface Storing {
@@ -127,7 +127,7 @@ export async function announce(
   const ids = written.map((d) => d.id)
   const graph = async () => {
     if (!deps.settings.graphEnabled) return
-    if (atOnce) await caller.timings.measure('graph', () => showNow(deps, tenant, ids))
+    if (atOnce) await caller.timings.measure('graph', () => showOrNudge(deps, tenant, ids))
     else await deps.queue.nudge(tenant, ids)
   }
   const subjects = [...new Set(written.map((d) => d.subject))]
@@ -135,23 +135,40 @@ export async function announce(
   return cache
 }
 
-/** The rows as they are now, in the order of the ids: after waiting for the graph the receipt says more. */
-export async function readAgain(deps: Deps, { tenant }: Authorized, ids: readonly string[]): Promise<AnswerRow[]> {
-  const [rows] = await deps.db.asTenant(tenant, [byIds(ids)])
-  return rows
+/** A write that is committed does not fail any more: what cannot be shown now is owed, and the receipt says so. */
+async function showOrNudge(deps: Deps, tenant: string, ids: readonly string[]): Promise<void> {
+  try {
+    await showNow(deps, tenant, ids)
+  } catch (error) {
+    deps.log.warn('graph_owed', { tenant, ids: ids.length, reason: error instanceof Error ? error.name : 'unknown' })
+    await deps.queue.nudge(tenant, ids)
+  }
+}
+
+/** The rows as they are now: after waiting for the graph the receipt says more. As they were, when they cannot be read again. */
+export async function readAgain(deps: Deps, { tenant }: Authorized, rows: readonly AnswerRow[]): Promise<readonly AnswerRow[]> {
+  try {
+    const [fresh] = await deps.db.asTenant(tenant, [byIds(rows.map((row) => row.memory.id))])
+    return fresh.length === rows.length ? fresh : rows
+  } catch (error) {
+    if (error instanceof PersistenceError) return rows
+    throw error
+  }
 }
 
 const byIds = (ids: readonly string[]) => selectAnswers(sql`m.id = any(${ids}::uuid[])`, sql`array_position(${ids}::uuid[], m.id)`)
 
 /** Rollback mode: published once the graph has it, else withdrawn without trace. The sweep may have been quicker; then it decided. */
-async function decide(deps: Deps, caller: Caller, authorized: Authorized, d: Draft): Promise<Remembered> {
-  const { tenant } = authorized
-  const shown = await caller.timings.measure('graph', () => showNow(deps, tenant, [d.id]))
-  const row = shown.has(d.id)
-    ? await publish(deps, tenant, d.id)
-    : (await withdraw(deps, tenant, d.id))
-      ? null
-      : (await readAgain(deps, authorized, [d.id]))[0]
-  if (!row) throw new Refusal('unavailable', 'The graph did not take the write in time, so nothing was stored.', { retryAfterMs: 1000 })
-  return remembered(row, { graphEnabled: true, cache: await deps.cache.invalidate(tenant, [d.subject]) })
+async function decide(deps: Deps, caller: Caller, { tenant }: Authorized, d: Draft): Promise<Remembered> {
+  try {
+    const shown = await caller.timings.measure('graph', () => showNow(deps, tenant, [d.id]))
+    const row = shown.has(d.id) || !(await withdraw(deps, tenant, d.id)) ? await publish(deps, tenant, d.id) : null
+    if (!row) throw new Refusal('unavailable', 'The graph did not take the write in time, so nothing was stored.', { retryAfterMs: 1000 })
+    return remembered(row, { graphEnabled: true, cache: await deps.cache.invalidate(tenant, [d.subject]) })
+  } catch (error) {
+    if (!(error instanceof PersistenceError)) throw error
+    const detail =
+      'The database stopped answering while the graph was written. The write will be kept or taken back within a minute; the same request with the same Idempotency-Key or id tells which.'
+    throw new Refusal('unavailable', detail, { retryAfterMs: 5000 }, { cause: error })
+  }
 }

@@ -128,7 +128,8 @@ async function write(
     { write: true },
   )
   const cache = await announce(deps, caller, authorized as Authorized, [d], waits)
-  const [row] = waits ? await readAgain(deps, authorized, [d.id]) : (rows.at(-1) as unknown as AnswerRow[])
+  const written = rows.at(-1) as unknown as AnswerRow[]
+  const [row] = waits ? await readAgain(deps, authorized, written) : written
   return remembered(row as AnswerRow, { graphEnabled: deps.settings.graphEnabled, cache })
 }
 

@@ -122,14 +122,14 @@ export const relabelEmbeddings = (ids: readonly string[]): Statement => sql`
   where e.tenant_id = current_tenant() and e.memory_id = any(${ids}::uuid[]) and m.tenant_id = e.tenant_id and m.id = e.memory_id
     and (e.type, e.kind, e.live) is distinct from (m.type, m.kind, m.deleted_at is null and m.pending_until is null)`
 
-/** Makes the words of the current versions searchable. */
+/** Makes the words of the current versions searchable, where they are there to be found. */
 export const insertPostings = (ids: readonly string[]): Statement => sql`
   insert into postings (tenant_id, term, subject, row, count, length)
   select m.tenant_id, t.term, subject_number(m.subject), m.row, t.count, (select sum(c) from unnest(v.counts) c)
   from memories m
   join memory_versions v on v.tenant_id = m.tenant_id and v.memory_id = m.id and v.version = m.version
   cross join unnest(v.terms, v.counts) t (term, count)
-  where m.tenant_id = current_tenant() and m.id = any(${ids}::uuid[])
+  where m.tenant_id = current_tenant() and m.id = any(${ids}::uuid[]) and m.deleted_at is null and m.pending_until is null
   on conflict do nothing`
 
 /** Takes the words of the given versions out again. Runs before the row or its versions change or go. */
