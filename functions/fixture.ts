@@ -1,14 +1,19 @@
 import { createHash, randomUUID } from 'node:crypto'
+import type { Memory, RememberInput } from '@twofold/core/memories/memory.ts'
 import type { Deps } from '@twofold/core/ports.ts'
 import { sql } from '@twofold/core/sql.ts'
 import { testDatabase } from '@twofold/local/sql/fixture.ts'
 import { providerServer } from '@twofold/models/fixture.ts'
 import { serve } from '@twofold/operation/http.ts'
 import { hashKey } from '@twofold/operation/read-caller.ts'
+import { ensureModel } from '@twofold/postgres/ensure-model.ts'
 import { migrate, readMigrations } from '@twofold/postgres/migrate.ts'
 import { type Composed, compose } from './deps.ts'
 import { readEnv } from './env.ts'
 import { operations } from './operations.ts'
+
+const EMBEDDING = 'openai:test-embedding'
+const DIMENSIONS = 64
 
 export interface Answer {
   status: number
@@ -18,6 +23,7 @@ export interface Answer {
 }
 
 export interface Ask {
+  /** Null: none at all. */
   key?: string | null
   headers?: Record<string, string>
 }
@@ -31,6 +37,12 @@ export interface World {
   owner(query: string, params?: readonly (string | number)[]): Promise<Record<string, string | null>[]>
   /** A fresh tenant; its calls go with its first admin key unless told otherwise. */
   tenant(): Promise<Tenant>
+  /** Turns the service's clock on by so many milliseconds; it goes on from there. */
+  pass(ms: number): void
+  /** While `work` runs the graph cannot be reached (`down`), or refuses every node (`refusing`). */
+  withGraph<T>(state: 'down' | 'refusing', work: () => Promise<T>): Promise<T>
+  /** One request as it goes over the wire. */
+  request(method: string, path: string, body?: unknown, ask?: Ask): Promise<Answer>
   close(): Promise<void>
 }
 
@@ -42,6 +54,12 @@ export interface Tenant {
   post(path: string, body?: unknown, ask?: Ask): Promise<Answer>
   patch(path: string, body: unknown, ask?: Ask): Promise<Answer>
   del(path: string, ask?: Ask): Promise<Answer>
+  /** Remembers something of `user:alice` unless told otherwise, which must succeed. */
+  add(input: RememberInput): Promise<Memory>
+  /** Ids that a search of `user:alice` finds, best first. */
+  found(query: object): Promise<string[]>
+  /** The secret of a new key. */
+  keyFor(scopes: string[], namespaces: string[]): Promise<string>
 }
 
 /**
@@ -51,32 +69,37 @@ export interface Tenant {
 export async function world(variables: Record<string, string> = {}, over: Partial<Deps> = {}): Promise<World> {
   const migrations = await readMigrations()
   const database = await testDatabase({
-    key: JSON.stringify(migrations),
-    prepare: async ({ url, fetchEndpoint }) => void (await migrate({ ownerUrl: url, fetchEndpoint })),
+    key: JSON.stringify([EMBEDDING, migrations]),
+    async prepare({ url, fetchEndpoint }) {
+      await migrate({ ownerUrl: url, fetchEndpoint })
+      await ensureModel({ url, fetchEndpoint }, EMBEDDING, DIMENSIONS)
+    },
   })
   const provider = await providerServer()
   const env = readEnv({
     DATABASE_URL: database.url,
     DATABASE_HTTP_URL: database.fetchEndpoint,
-    EMBEDDING_MODEL: 'openai:test-embedding',
-    EMBEDDING_DIMENSIONS: '64',
+    EMBEDDING_MODEL: EMBEDDING,
+    EMBEDDING_DIMENSIONS: String(DIMENSIONS),
+    LANGUAGE_MODEL: 'openai:test-language',
     OPENAI_BASE_URL: provider.url,
     OPENAI_API_KEY: 'test',
     LOG_LEVEL: 'silent',
     ...variables,
   })
-  const composed = await compose(env, over)
+  let ahead = 0
+  const composed = await compose(env, { now: () => new Date(Date.now() + ahead), ...over })
   const app = serve(operations, composed.surroundings)
-  const request = async (key: string, method: string, path: string, body?: unknown, ask: Ask = {}): Promise<Answer> => {
-    const bearer = ask.key === undefined ? key : ask.key
+  const request = async (method: string, path: string, body?: unknown, { key = null, headers = {} }: Ask = {}): Promise<Answer> => {
     const response = await app.request(path, {
       method,
       headers: {
-        ...(bearer === null ? {} : { authorization: `Bearer ${bearer}` }),
+        ...(key === null ? {} : { authorization: `Bearer ${key}` }),
         ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-        ...ask.headers,
+        ...headers,
       },
-      body: body === undefined ? undefined : typeof body === 'string' ? body : JSON.stringify(body),
+      body:
+        body === undefined || typeof body === 'string' || body instanceof Uint8Array ? (body as RequestInit['body']) : JSON.stringify(body),
     })
     const text = await response.text()
     return { status: response.status, headers: response.headers, text, json: text.startsWith('{') ? JSON.parse(text) : null }
@@ -86,17 +109,46 @@ export async function world(variables: Record<string, string> = {}, over: Partia
     composed,
     provider,
     owner: database.sql,
+    request,
+    pass(ms) {
+      ahead += ms
+    },
+    async withGraph(state, work) {
+      const [before, after] = TROUBLE[state]
+      await database.sql(before)
+      try {
+        return await work()
+      } finally {
+        await database.sql(after)
+      }
+    },
     async tenant() {
       const [id, key] = [randomUUID(), `tf_${createHash('sha256').update(randomUUID()).digest('base64url')}`]
       await composed.deps.db.across([sql`select make_tenant(${id}::uuid, ${id}, ${randomUUID()}::uuid, ${hashKey(key)}::bytea, now())`])
+      const call: Tenant['call'] = (method, path, body, ask) => request(method, path, body, { key, ...ask })
       return {
         id,
         key,
-        call: (method, path, body, ask) => request(key, method, path, body, ask),
-        get: (path, ask) => request(key, 'GET', path, undefined, ask),
-        post: (path, body = {}, ask) => request(key, 'POST', path, body, ask),
-        patch: (path, body, ask) => request(key, 'PATCH', path, body, ask),
-        del: (path, ask) => request(key, 'DELETE', path, undefined, ask),
+        call,
+        get: (path, ask) => call('GET', path, undefined, ask),
+        post: (path, body = {}, ask) => call('POST', path, body, ask),
+        patch: (path, body, ask) => call('PATCH', path, body, ask),
+        del: (path, ask) => call('DELETE', path, undefined, ask),
+        async add(input) {
+          const { status, text, json } = await call('POST', '/v1/memories', input.namespace ? input : { userId: 'alice', ...input })
+          if (status !== 201) throw new Error(`not remembered: ${text}`)
+          return json.memory
+        },
+        async found(query) {
+          const { status, text, json } = await call('POST', '/v1/memories/search', { userId: 'alice', ...query })
+          if (status !== 200) throw new Error(`not searched: ${text}`)
+          return json.results.map((result: { memory: Memory }) => result.memory.id)
+        },
+        async keyFor(scopes, namespaces) {
+          const { status, text, json } = await call('POST', '/v1/keys', { name: scopes.join(' '), scopes, namespaces })
+          if (status !== 201) throw new Error(`no key: ${text}`)
+          return json.secret
+        },
       }
     },
     async close() {
@@ -106,3 +158,8 @@ export async function world(variables: Record<string, string> = {}, over: Partia
     },
   }
 }
+
+const TROUBLE = {
+  down: ['alter table graph.nodes rename to nodes_away', 'alter table graph.nodes_away rename to nodes'],
+  refusing: ['alter table graph.nodes add constraint refusing check (false) not valid', 'alter table graph.nodes drop constraint refusing'],
+} as const
