@@ -1,4 +1,4 @@
-import type { Word } from './words.ts'
+import { isFirstName, type Word } from './words.ts'
 
 export type EntityKind = 'person' | 'organization' | 'place' | 'project' | 'product' | 'event' | 'date' | 'other'
 
@@ -18,21 +18,37 @@ export interface Verdict {
   confidence: number
 }
 
-const ORG_END =
-  /(?:^|\s)(?:Inc|Incorporated|Corp|Corporation|Co|Company|GmbH|AG|SE|SA|S\.A|SAS|BV|B\.V|NV|Oy|AB|ASA|Ltd|Limited|LLC|LLP|PLC|plc|University|College|Institute|Academy|School|Hospital|Clinic|Bank|Foundation|Association|Society|Union|Ministry|Department|Agency|Authority|Commission|Committee|Council|Group|Holdings|Partners|Ventures|Capital|Labs|Laboratories|Laboratory|Technologies|Systems|Solutions|Software|Studios?|Industries|Logistics|Consulting|Robotics|Pharmaceuticals|Pharma|Biotech|Energy|Airlines|Airways|Motors|Insurance|Records|Press|Media|Orchestra|Museum|Gallery|Library|Bakery|Brewery|Coffee|Café|Cafe|Restaurant)\.?$/u
-const ORG_START = /^(?:University|Bank|Institute|Ministry|Department|Academy|Museum|Universität|Université|Banco|Banque|Hochschule) /u
-const PLACE_END =
-  /\s(?:Street|Avenue|Road|Boulevard|Lane|Square|Lake|River|Park|Island|Islands|Mountains?|Hills?|Valley|Bay|Beach|Airport|Station|Bridge|Harbou?r|Canyon|Forest|Coast|County|City|Falls|Castle)$/u
-const PLACE_START = /^(?:Lake|Mount|Mt\.?|Port|Cape|Gulf|Isle|San|Santa|Saint|St\.?|New|North|South|East|West|El|Los|Las) \p{Lu}/u
-const EVENT_END =
-  /(?:^\p{Lu}.*\s(?:Conference|Conf|Summit|Festival|Fest|Marathon|Hackathon|Workshop|Meetup|Expo|Olympics|Cup|Awards|Championships?|Symposium|Congress|Week|Forum|Fair)|\p{L}(?:Con|Conf|Fest))(?: (?:19|20)\d\d)?$/u
-const HONORIFIC =
-  /^(?:Mr|Mrs|Ms|Mx|Dr|Prof|Professor|Doctor|Sir|Dame|Rev|Father|Sister|Captain|Judge|Senator|President|Chancellor|Aunt|Auntie|Uncle|Grandma|Grandpa|Herr|Frau|Señor|Señora|Madame|Monsieur)\.?\s/u
+const WHERE = /\b(?:in|at|to|near|through|around|across|of|visit|visited|over|past)(?: the)? $/iu
+
+const list = (words: string): ReadonlySet<string> => new Set(words.trim().split(/\s+/))
+
+const ORGANIZATIONS_END = list(`
+  Inc Incorporated Corp Corporation Co Company GmbH AG SE SA SAS BV NV Oy AB ASA Ltd Limited LLC LLP PLC plc Group Holdings Partners
+  Ventures Capital Labs Laboratory Laboratories Technologies Systems Solutions Software Studio Studios Industries Logistics Consulting
+  Robotics Pharmaceuticals Pharma Biotech Energy Airlines Airways Motors Insurance Properties Records Press Media Bank Foundation
+  University College Institute Academy School Hospital Clinic Association Society Union Ministry Department Agency Authority Commission
+  Committee Council Orchestra Museum Gallery Library Theatre Theater Cinema Church Hotel Restaurant Café Cafe Coffee Bakery Brewery
+  Winery Mill Mills Farm Brothers Bros Sons`)
+const ORGANIZATIONS_START = list(`
+  University Bank Institute Ministry Department Academy Museum Hotel Café Cafe Universität Université Universidad Hochschule Banco Banque`)
+const EVENTS_END = list(`
+  Conference Conf Summit Festival Fest Marathon Hackathon Workshop Meetup Expo Olympics Cup Awards Championship Championships Symposium
+  Congress Forum Fair`)
+const EVENT = /\p{L}{2}(?:Con|Conf|Fest)(?: \d{2,4})?$/u
+const PLACES_END = list(`
+  Street Avenue Road Boulevard Square River Island Islands Mountain Mountains Valley Bay Beach Airport Station Harbor Harbour Canyon Coast
+  County City Falls`)
+/** These end names of people as well. */
+const PLACES_OR_SURNAMES = list('Park Lake Hill Hills Lane Bridge Forest Castle')
+const PLACES_START = list('Lake Mount Mt Port Cape Gulf Isle San Santa Saint St New North South East West El Los Las')
+const HONORIFICS = list(`
+  Mr Mrs Ms Mx Dr Doctor Prof Professor Sir Dame Rev Father Sister Captain Judge Senator President Chancellor Aunt Auntie Uncle Grandma
+  Grandpa Herr Frau Señor Señora Madame Monsieur`)
 
 const KIN =
   'friend|wife|husband|partner|fiancée?|girlfriend|boyfriend|brother|sister|son|daughter|mother|father|mom|mum|dad|cousin|niece|nephew|aunt|uncle|boss|manager|colleague|coworker|co-worker|teammate|neighbou?r|roommate|flatmate|mentor|teacher|therapist|coach|landlord|landlady|doctor|dentist|designer|engineer|developer|lawyer|accountant|assistant|intern|cofounder|co-founder|founder|director|CEO|CTO|CFO|COO'
 const PERSON_BEFORE = new RegExp(
-  `(?:\\b(?:${KIN}),? |\\b(?:named|called|with|and|hired|told|asked|met|meet|meeting|thank|thanks|thanked|hi|hey|hello|dear|congratulate|congrats|emailed|texted|phoned|invited|married|ping|introduced|remind|interviewed|invite|tell|ask) (?:up with )?)$`,
+  `(?:\\b(?:${KIN}),? |\\b(?:named|called|with|hired|told|asked|met|meet|meeting|thank|thanks|thanked|hi|hey|hello|dear|congratulate|congrats|emailed|texted|phoned|invited|married|ping|introduced|remind|interviewed|invite|tell|ask) (?:up with )?)$`,
   'iu',
 )
 const KIN_BEFORE = new RegExp(
@@ -40,7 +56,7 @@ const KIN_BEFORE = new RegExp(
   'iu',
 )
 const PERSON_AFTER =
-  /^(?:,? (?:and I\b|who )|,? (?:said|says|told|asked|asks|thinks|thought|wants|wanted|suggested|suggests|loves|loved|likes|liked|hates|feels|felt|agreed|agrees|replied|wrote|mentioned|believes|promised|insisted|explained|called|texted|emailed|lives|lived|married|hired|resigned|studies|studied|teaches|taught|plays|joined|works|worked|quit|retired|remembers|knows|hopes|prefers|reminded|offered|volunteered|cooked|baked|turned \d+|is (?:\d+ years|allergic|married|pregnant|engaged))\b|,? (?:the |our |their |its |an? )?(?:new |former |current )?(?:CEO|CTO|CFO|COO|founder|co-?founder|director|head|president|chair|manager|vice president|VP|lead)\b|,? \d{1,2},)/iu
+  /^(?:,? (?:and I\b|who )|,? (?:said|says|told|asked|asks|thinks|thought|wants|wanted|suggested|suggests|loves|loved|likes|liked|hates|feels|felt|agreed|agrees|replied|wrote|mentioned|believes|promised|insisted|explained|called|texted|emailed|lives|lived|married|hired|resigned|studies|studied|teaches|taught|plays|joined|works|worked|quit|retired|remembers|knows|hopes|prefers|reminded|offered|volunteered|cooked|baked|turned \d+|got \p{L}+ed|is (?:\d+ years|allergic|married|pregnant|engaged))\b|,? (?:the |our |their |its |an? )?(?:new |former |current )?(?:CEO|CTO|CFO|COO|founder|co-?founder|director|head|president|chair|manager|vice president|VP|lead)\b|,? \d{1,2},(?= ))/iu
 const WORK_BEFORE =
   /\b(?:work(?:s|ed|ing)?(?: \p{L}+){0,3} (?:at|for|with)|(?:job|role|position|offer|internship|interview(?:ed|s|ing)?|intern(?:ed)?|employed|engineer|developer|designer|manager|analyst|nurse|consultant|CEO|CTO|CFO|COO|founder|director|head|partner|colleagues?|team|people|folks) (?:at|from|of|with)|join(?:s|ed|ing)?|(?:invest(?:s|ed)? in|acquired(?: by)?|hired by|contract with|deal with|client|customer|vendor|supplier|startup|company|firm|start(?:ed|ing|s)? at))(?: the)? $/iu
 const PLACE_BEFORE =
@@ -52,31 +68,40 @@ const has = (word: Word | undefined, ...tags: string[]) => word !== undefined &&
 
 /** What a name names, from the strongest sign to the weakest. `first` holds the first names of people known here. */
 export function classify(name: Name, firstNames: ReadonlySet<string>): Verdict | null {
+  if (HONORIFICS.has(name.value)) return null
   return byForm(name, firstNames) ?? byPlace(name) ?? byTags(name) ?? bySurroundings(name) ?? unknown(name)
 }
 
 function byForm({ value, words, before, after }: Name, firstNames: ReadonlySet<string>): Verdict | null {
-  const head = words[0] as Word
-  if (words.length > 1 && /^Project /u.test(value)) return { type: 'project', confidence: 0.9 }
+  const head = words[0]?.text ?? ''
+  const last = words.findLast((word) => !/^\d+$/.test(word.text))?.text ?? ''
+  const long = words.length > 1
+  if (long && head === 'Project') return { type: 'project', confidence: 0.9 }
   if (/\bproject $/iu.test(before) || /^ project\b/iu.test(after)) return { type: 'project', confidence: 0.8 }
-  if (EVENT_END.test(value)) return { type: 'event', confidence: 0.85 }
-  if (words.length > 1 && (ORG_END.test(value) || ORG_START.test(value))) return { type: 'organization', confidence: 0.95 }
-  if (firstNames.has(head.text) && words.length <= 3) return { type: 'person', confidence: 0.9 }
-  if (words.length > 1 && HONORIFIC.test(value)) return { type: 'person', confidence: 0.95 }
+  if (EVENT.test(value) || (long && EVENTS_END.has(last))) return { type: 'event', confidence: 0.85 }
+  if (long && (ORGANIZATIONS_END.has(last) || ORGANIZATIONS_START.has(head))) return { type: 'organization', confidence: 0.95 }
+  if (firstNames.has(head) && words.length <= 3) return { type: 'person', confidence: 0.9 }
+  if (long && HONORIFICS.has(head)) return { type: 'person', confidence: 0.95 }
+  if (value.includes(' & ')) return { type: 'organization', confidence: 0.75 }
   return null
 }
 
-function byPlace({ value, words }: Name): Verdict | null {
-  if (PLACE_END.test(value)) return { type: 'place', confidence: 0.85 }
-  if (PLACE_START.test(value) && !words.some((word) => has(word, 'Person', 'Organization'))) return { type: 'place', confidence: 0.75 }
+function byPlace({ words, before }: Name): Verdict | null {
+  if (words.length === 1) return null
+  const [head, last] = [words[0] as Word, words.at(-1) as Word]
+  if (PLACES_END.has(last.text)) return { type: 'place', confidence: 0.85 }
+  if (PLACES_OR_SURNAMES.has(last.text)) {
+    const place = WHERE.test(before) || !isFirstName(head.text)
+    return place ? { type: 'place', confidence: 0.8 } : { type: 'person', confidence: 0.75 }
+  }
+  if (PLACES_START.has(head.text) && !words.some((word) => has(word, 'Person', 'Organization'))) return { type: 'place', confidence: 0.75 }
   return null
 }
 
-function byTags(name: Name): Verdict | null {
-  const { words, before } = name
-  const [head] = words
+function byTags({ value, words, before }: Name): Verdict | null {
   if (words.every((word) => has(word, 'Place'))) return { type: 'place', confidence: 0.85 }
-  if (has(head, 'FirstName') && !PLACE_BEFORE.test(before) && !WORK_BEFORE.test(before) && words.length <= 4)
+  if (/\p{L}{3}bank\b/u.test(value)) return { type: 'organization', confidence: 0.8 }
+  if (has(words[0], 'FirstName') && !PLACE_BEFORE.test(before) && !WORK_BEFORE.test(before) && words.length <= 4)
     return { type: 'person', confidence: words.length > 1 ? 0.9 : 0.8 }
   if (words.every((word) => has(word, 'Organization'))) return { type: 'organization', confidence: 0.8 }
   return null
@@ -91,7 +116,8 @@ function bySurroundings(name: Name): Verdict | null {
   if (PRODUCT_BEFORE.test(before)) return { type: 'product', confidence: 0.6 }
   if (plain && (PERSON_AFTER.test(after) || PERSON_BEFORE.test(before))) return { type: 'person', confidence: 0.7 }
   if (plain && words.some((word) => has(word, 'Person', 'LastName'))) return { type: 'person', confidence: 0.6 }
-  if (words.some((word) => has(word, 'Place', 'City', 'Country'))) return { type: 'place', confidence: 0.6 }
+  if (words.some((word) => has(word, 'Place'))) return { type: 'place', confidence: 0.6 }
+  if (plain && / in $/u.test(before)) return { type: 'place', confidence: 0.55 }
   return null
 }
 

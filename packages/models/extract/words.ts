@@ -25,10 +25,16 @@ export interface Word {
   proper: boolean
 }
 
+/** Where everything is large, size says nothing. */
+const isShouted = (words: readonly Word[]) => words.filter(({ text }) => /^\p{Lu}{2,}$/u.test(text)).length > Math.max(1, words.length / 2)
+
 interface Term {
   text: string
   tags?: string[]
 }
+
+/** Whether people are called so, wherever the word stands. */
+export const isFirstName = (word: string): boolean => compromise(word).has('#FirstName')
 
 /** The words of a text by sentence, with where they stand in it, and the dates in it as they are written. */
 export function read(text: string): { sentences: Word[][]; dates: string[] } {
@@ -44,7 +50,7 @@ export function read(text: string): { sentences: Word[][]; dates: string[] } {
       cursor = start + term.text.length
       words.push(wordOf(term, start, words.length === 0 || isOpening(text, start), properNouns))
     }
-    sentences.push(words)
+    sentences.push(isShouted(words) ? words.map((word) => ({ ...word, proper: false })) : words)
   }
   return { sentences, dates: document.dates().out('array') }
 }
