@@ -2,6 +2,7 @@ import { collect } from '@twofold/core/entities/collect.ts'
 import { forgetRequests, REQUEST_MS } from '@twofold/core/forget-requests.ts'
 import { catchUp } from '@twofold/core/graph/catch-up.ts'
 import { purgeTombstones, TOMBSTONE_MS } from '@twofold/core/graph/purge.ts'
+import { expire } from '@twofold/core/memories/expire.ts'
 import { sweepPending } from '@twofold/core/memories/pending.ts'
 import type { Deps } from '@twofold/core/ports.ts'
 import { type Statement, sql } from '@twofold/core/sql.ts'
@@ -26,13 +27,14 @@ interface Work {
 
 /**
  * One round of what no request waits for: graph writes that a lost nudge left behind, writes whose request died before
- * the graph decided, entities nothing refers to, tombstones and requests of more than 24 hours. Of each tenant a bounded
+ * the graph decided, memories whose time has come, entities nothing refers to, tombstones and requests of more than 24 hours. Of each tenant a bounded
  * part, all at once, so that none holds up another; any of it may run in several processes at once and be cut off at any moment.
  */
 export const relay = (deps: Deps) => async (): Promise<Relayed> => {
   const now = deps.now().getTime()
   const works: Work[] = [
     { name: 'pending', age: 0, work: (tenant) => sweepPending(deps, tenant) },
+    { name: 'expired', age: 0, work: (tenant) => expire(deps, tenant) },
     { name: 'collect', age: 0, work: (tenant) => collect(deps, tenant) },
     { name: 'requests', age: REQUEST_MS, work: (tenant) => forgetRequests(deps, tenant) },
   ]

@@ -320,6 +320,8 @@ CREATE UNIQUE INDEX memories_by_row ON twofold.memories USING btree (tenant_id, 
 
 CREATE INDEX memories_by_update ON twofold.memories USING btree (tenant_id, updated_at, id);
 
+CREATE INDEX memories_expiring ON twofold.memories USING btree (tenant_id, expires_at) WHERE ((expires_at IS NOT NULL) AND (deleted_at IS NULL));
+
 CREATE INDEX memories_owing_models ON twofold.memories USING btree (tenant_id, id) WHERE ((owes_embedding OR owes_entities) AND (deleted_at IS NULL));
 
 CREATE INDEX memories_pending ON twofold.memories USING btree (tenant_id, pending_until) WHERE (pending_until IS NOT NULL);
@@ -688,9 +690,12 @@ AS $function$
     select min(l.owed_since) as since from ledger l
     where work = 'graph' and l.tenant_id = t.id and l.revision <> l.shown and l.parked_at is null
       and (l.leased_until is null or l.leased_until <= at) and (l.not_before is null or l.not_before <= at)
-    union all select (select m.updated_at from memories m where m.tenant_id = t.id and (m.owes_embedding or m.owes_entities) and m.pending_until is null limit 1)
+    union all
+    select (select m.updated_at from memories m
+      where m.tenant_id = t.id and (m.owes_embedding or m.owes_entities) and m.deleted_at is null and m.pending_until is null limit 1)
     where work = 'models'
     union all select min(m.pending_until) from memories m where work = 'pending' and m.tenant_id = t.id and m.pending_until <= at
+    union all select min(m.expires_at) from memories m where work = 'expired' and m.tenant_id = t.id and m.deleted_at is null and m.expires_at <= at
     union all select min(c.since) from collectable c where work = 'collect' and c.tenant_id = t.id
     union all select min(l.tombstone_at) from ledger l where work = 'tombstones' and l.tenant_id = t.id and l.tombstone_at <= at
     union all select min(k.created_at) from idempotency_keys k where work = 'requests' and k.tenant_id = t.id and k.created_at <= at

@@ -1,6 +1,6 @@
 import { type Statement, sql } from '../sql.ts'
 import type { Memory } from './memory.ts'
-import { unlinkEntities } from './write.sql.ts'
+import { unlinkEntities, type Write } from './write.sql.ts'
 
 export const lock = (id: string): Statement => sql`
   select id from memories where tenant_id = current_tenant() and id = ${id}::uuid for update`
@@ -35,12 +35,7 @@ export interface Removed {
 }
 
 /** A soft deletion is a version of its own, so that history and searches as of then tell the truth. */
-export const retire = (
-  ids: readonly string[],
-  now: string,
-  reason: string | null,
-  idempotencyKey: string | null,
-): Statement<Removed> => sql<Removed>`
+export const retire = (ids: readonly string[], { action, reason, now, idempotencyKey }: Write): Statement<Removed> => sql<Removed>`
   with gone as (
     update memories m set deleted_at = ${now}::timestamptz, version = m.version + 1, updated_by = current_actor(),
       updated_at = greatest(${now}::timestamptz, m.updated_at + interval '1 ms')
@@ -48,7 +43,7 @@ export const retire = (
     returning m.*),
   versioned as (
     insert into memory_versions (tenant_id, memory_id, version, namespace, action, reason, actor, on_behalf_of, request_id, at, memory, terms, counts, tokenizer, idempotency_key)
-    select g.tenant_id, g.id, g.version, g.namespace, 'memories.delete', ${reason}, current_actor(), nullif(current_setting('twofold.behalf', true), ''),
+    select g.tenant_id, g.id, g.version, g.namespace, ${action}, ${reason}, current_actor(), nullif(current_setting('twofold.behalf', true), ''),
       nullif(current_setting('twofold.request', true), ''), g.updated_at, memory_json(g), v.terms, v.counts, v.tokenizer, ${idempotencyKey}
     from gone g join memory_versions v on v.tenant_id = g.tenant_id and v.memory_id = g.id and v.version = g.version - 1)
   select subject, memory_json(gone) as memory from gone`

@@ -108,24 +108,6 @@ begin
   perform twofold.refuse('replay', 'replay', jsonb_build_object('targets', former.targets));
 end $$;
 
--- Tenants that have background work of one sort, longest waiting first: the one thing that spans tenants.
-create function twofold.tenants_with(work text, at timestamptz, most int) returns table (tenant uuid)
-language sql stable security definer set search_path = twofold, pg_temp as $$
-  select t.uuid
-  from tenants t
-  join lateral (
-    select min(l.owed_since) as since from ledger l
-    where work = 'graph' and l.tenant_id = t.id and l.revision <> l.shown and l.parked_at is null
-      and (l.leased_until is null or l.leased_until <= at) and (l.not_before is null or l.not_before <= at)
-    union all select (select m.updated_at from memories m where m.tenant_id = t.id and (m.owes_embedding or m.owes_entities) and m.deleted_at is null and m.pending_until is null limit 1)
-    where work = 'models'
-    union all select min(m.pending_until) from memories m where work = 'pending' and m.tenant_id = t.id and m.pending_until <= at
-    union all select min(c.since) from collectable c where work = 'collect' and c.tenant_id = t.id
-  ) w on w.since is not null
-  order by w.since
-  limit most
-$$;
-
 do $$ declare t text; begin
   foreach t in array array['ledger', 'audit_log', 'idempotency_keys'] loop
     execute format('alter table twofold.%I enable row level security', t);

@@ -65,26 +65,6 @@ create index entities_by_spelling on twofold.entities (tenant_id, normalized, ty
 drop index twofold.idempotency_keys_by_age;
 create index idempotency_keys_by_age on twofold.idempotency_keys (tenant_id, created_at);
 
--- As before, and: tombstones and answered requests that are older than `at`.
-create or replace function twofold.tenants_with(work text, at timestamptz, most int) returns table (tenant uuid)
-language sql stable security definer set search_path = twofold, pg_temp as $$
-  select t.uuid
-  from tenants t
-  join lateral (
-    select min(l.owed_since) as since from ledger l
-    where work = 'graph' and l.tenant_id = t.id and l.revision <> l.shown and l.parked_at is null
-      and (l.leased_until is null or l.leased_until <= at) and (l.not_before is null or l.not_before <= at)
-    union all select (select m.updated_at from memories m where m.tenant_id = t.id and (m.owes_embedding or m.owes_entities) and m.pending_until is null limit 1)
-    where work = 'models'
-    union all select min(m.pending_until) from memories m where work = 'pending' and m.tenant_id = t.id and m.pending_until <= at
-    union all select min(c.since) from collectable c where work = 'collect' and c.tenant_id = t.id
-    union all select min(l.tombstone_at) from ledger l where work = 'tombstones' and l.tenant_id = t.id and l.tombstone_at <= at
-    union all select min(k.created_at) from idempotency_keys k where work = 'requests' and k.tenant_id = t.id and k.created_at <= at
-  ) w on w.since is not null
-  order by w.since
-  limit most
-$$;
-
 create function twofold.entity_node(e twofold.entities) returns jsonb language sql stable parallel safe as $$
   select jsonb_build_object('id', e.id, 'kind', 'entity', 'type', e.type, 'value', e.value, 'normalized', e.normalized,
     'subject', e.subject, 'createdAt', twofold.iso(e.created_at))
