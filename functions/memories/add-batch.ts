@@ -9,7 +9,10 @@ import { operation } from '../operation.ts'
 import { ItemError, itemError } from './item-error.ts'
 
 /** In a batch each item stands for itself, so a write that takes the others back has no meaning. */
-const BatchItem = RememberInput.refine((item) => item.onGraphFailure !== 'rollback', { path: ['onGraphFailure'], message: 'cannot be rollback in a batch' })
+const BatchItem = RememberInput.refine((item) => item.onGraphFailure !== 'rollback', {
+  path: ['onGraphFailure'],
+  message: 'cannot be rollback in a batch',
+})
 
 export const addBatch = operation({
   name: 'memories.add_batch',
@@ -19,12 +22,20 @@ export const addBatch = operation({
   summary: 'Remember up to 500 things, each with its own answer, or (atomic) all or none.',
   // Items are parsed one by one: a bad one is answered in its place and does not spoil the others.
   input: z.strictObject({
-    items: z.array(z.unknown().meta({ $ref: '#/components/schemas/RememberInput' })).min(1).max(500),
+    items: z
+      .array(z.unknown().meta({ $ref: '#/components/schemas/RememberInput' }))
+      .min(1)
+      .max(500),
     atomic: z.boolean().default(false),
   }),
   output: z.object({ items: z.array(z.union([Remembered.extend({ ok: z.literal(true) }), ItemError])) }),
   maxBytes: 4 * MIB,
-  example: { items: [{ userId: 'alice', content: 'Prefers tea.' }, { userId: 'alice', content: 'Works at Acme.' }] },
+  example: {
+    items: [
+      { userId: 'alice', content: 'Prefers tea.' },
+      { userId: 'alice', content: 'Works at Acme.' },
+    ],
+  },
   handle: async (deps, input, caller) => {
     const items = input.items.map(parse)
     const result = await rememberBatch(deps, caller, items, input.atomic)

@@ -25,9 +25,6 @@ import {
   upsertEntities,
 } from './write.sql.ts'
 
-/** How often an update reads anew when somebody else was quicker, before it says so. */
-const ATTEMPTS = 5
-
 /**
  * Makes the next version of a memory. Reads first, because a vector belongs to its content: the write compares the
  * version it has read and, when somebody was quicker, reads again, unless the caller named a version (`If-Match`).
@@ -50,14 +47,18 @@ export interface Revision {
   next(memory: Memory, at: Date, row: AnswerRow): Draft
 }
 
-/** Reads with `statement`, decides, lets the models add, writes the next version; the one way in which a memory changes. */
+/**
+ * Reads with `statement`, decides, lets the models add, writes the next version; the one way in which a memory changes.
+ * Of those who want to change it at once somebody lands in each round, so the rounds end, at the latest with the
+ * request's deadline. Who named a version reads again too, to be told the one that is current.
+ */
 export async function revise(
   deps: Deps,
   caller: Caller,
   statement: Statement<AnswerRow>,
   revision: Revision,
 ): Promise<Written<Remembered>> {
-  for (let attempt = 1; ; attempt++) {
+  for (;;) {
     const { authorized, rows } = await deps.db.asCaller(caller, null, [statement])
     deps.verifiedKeys.set(caller.keyHash, authorized)
     const row = rows[0][0]
@@ -70,8 +71,8 @@ export async function revise(
     } catch (error) {
       const replay = await replayed(deps, caller, error, row)
       if (replay) return replay
-      const lost = error instanceof Refusal && error.code === 'version_mismatch' && caller.ifMatch === null
-      if (lost && attempt < ATTEMPTS) continue
+      const lost = error instanceof Refusal && error.code === 'version_mismatch' && error.details.currentVersion === undefined
+      if (lost) continue
       throw isUniqueViolation(error) ? new Refusal('conflict', 'A live memory with this key exists in this namespace.') : error
     }
   }
