@@ -94,7 +94,7 @@ export interface ExtractedRelation {
 
 export interface Extractor {
   readonly model: string
-  /** `known` are participants and entities already known in the subject: a gazetteer. Throws `ModelError`. */
+  /** `known` are the names of people who take part or are known in the subject: a gazetteer. Throws `ModelError`. */
   extract(
     texts: readonly { text: string; known: readonly string[] }[],
     options: { signal: AbortSignal },

@@ -72,7 +72,7 @@ const storeOwed = (made: readonly { id: string; version: number; embedding: stri
 async function fillEntities(deps: Deps, tenant: string, memories: readonly Memory[], signal: AbortSignal): Promise<void> {
   if (memories.length === 0) return
   try {
-    const known = (m: Memory) => [...(m.speaker ? [m.speaker] : []), ...m.entities.map((e) => e.value)]
+    const known = (m: Memory) => [...(m.speaker ? [m.speaker] : []), ...m.entities.filter((e) => e.type === 'person').map((e) => e.value)]
     const found = await deps.extractor.extract(
       memories.map((m) => ({ text: m.content, known: known(m) })),
       { signal },

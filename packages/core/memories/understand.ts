@@ -84,4 +84,4 @@ async function extractDrafts(deps: Deps, drafts: readonly Draft[], signal: Abort
   }
 }
 
-const known = (d: Draft) => [...(d.speaker ? [d.speaker] : []), ...d.entities.map((e) => e.value)]
+const known = (d: Draft) => [...(d.speaker ? [d.speaker] : []), ...d.entities.filter((e) => e.type === 'person').map((e) => e.value)]

@@ -28,7 +28,7 @@ const ORGANIZATIONS_END = list(`
   Robotics Pharmaceuticals Pharma Biotech Energy Airlines Airways Motors Insurance Properties Records Press Media Bank Foundation
   University College Institute Academy School Hospital Clinic Association Society Union Ministry Department Agency Authority Commission
   Committee Council Orchestra Museum Gallery Library Theatre Theater Cinema Church Hotel Restaurant Café Cafe Coffee Bakery Brewery
-  Winery Mill Mills Farm Brothers Bros Sons`)
+  Winery Mill Mills Farm Brothers Bros Sons Components Electronics Instruments Foods Publishing Networks Telecom Entertainment Pictures`)
 const ORGANIZATIONS_START = list(`
   University Bank Institute Ministry Department Academy Museum Hotel Café Cafe Universität Université Universidad Hochschule Banco Banque`)
 const EVENTS_END = list(`
@@ -44,11 +44,13 @@ const PLACES_START = list('Lake Mount Mt Port Cape Gulf Isle San Santa Saint St 
 const HONORIFICS = list(`
   Mr Mrs Ms Mx Dr Doctor Prof Professor Sir Dame Rev Father Sister Captain Judge Senator President Chancellor Aunt Auntie Uncle Grandma
   Grandpa Herr Frau Señor Señora Madame Monsieur`)
+/** Alone more often a date than a girl. */
+const MONTHS = list('January February March April May June July August September October November December')
 
 const KIN =
   'friend|wife|husband|partner|fiancée?|girlfriend|boyfriend|brother|sister|son|daughter|mother|father|mom|mum|dad|cousin|niece|nephew|aunt|uncle|boss|manager|colleague|coworker|co-worker|teammate|neighbou?r|roommate|flatmate|mentor|teacher|therapist|coach|landlord|landlady|doctor|dentist|designer|engineer|developer|lawyer|accountant|assistant|intern|cofounder|co-founder|founder|director|CEO|CTO|CFO|COO'
 const PERSON_BEFORE = new RegExp(
-  `(?:\\b(?:${KIN}),? |\\b(?:named|called|with|hired|told|asked|met|meet|meeting|thank|thanks|thanked|hi|hey|hello|dear|congratulate|congrats|emailed|texted|phoned|invited|married|ping|introduced|remind|interviewed|invite|tell|ask) (?:up with )?)$`,
+  `(?:\\b(?:${KIN}),? |\\b(?:named|called|with|hired|told|asked|met|meet|meeting|thank|thanks|thanked|hi|hey|hello|dear|congratulate|congrats|emailed|texted|phoned|invited|married|ping|introduced|remind|interviewed|invite|tell|ask|(?:talk|talked|speak|spoke|spoken|write|wrote) (?:to|with)) (?:up with )?)$`,
   'iu',
 )
 const KIN_BEFORE = new RegExp(
@@ -68,11 +70,11 @@ const has = (word: Word | undefined, ...tags: string[]) => word !== undefined &&
 
 /** What a name names, from the strongest sign to the weakest. `first` holds the first names of people known here. */
 export function classify(name: Name, firstNames: ReadonlySet<string>): Verdict | null {
-  if (HONORIFICS.has(name.value)) return null
-  return byForm(name, firstNames) ?? byPlace(name) ?? byTags(name) ?? bySurroundings(name) ?? unknown(name)
+  if (HONORIFICS.has(name.value) || (MONTHS.has(name.value) && !firstNames.has(name.value))) return null
+  return byForm(name) ?? byPlace(name) ?? byAcquaintance(name, firstNames) ?? byTags(name) ?? bySurroundings(name) ?? unknown(name)
 }
 
-function byForm({ value, words, before, after }: Name, firstNames: ReadonlySet<string>): Verdict | null {
+function byForm({ value, words, before, after }: Name): Verdict | null {
   const head = words[0]?.text ?? ''
   const last = words.findLast((word) => !/^\d+$/.test(word.text))?.text ?? ''
   const long = words.length > 1
@@ -80,17 +82,17 @@ function byForm({ value, words, before, after }: Name, firstNames: ReadonlySet<s
   if (/\bproject $/iu.test(before) || /^ project\b/iu.test(after)) return { type: 'project', confidence: 0.8 }
   if (EVENT.test(value) || (long && EVENTS_END.has(last))) return { type: 'event', confidence: 0.85 }
   if (long && (ORGANIZATIONS_END.has(last) || ORGANIZATIONS_START.has(head))) return { type: 'organization', confidence: 0.95 }
-  if (firstNames.has(head) && words.length <= 3) return { type: 'person', confidence: 0.9 }
   if (long && HONORIFICS.has(head)) return { type: 'person', confidence: 0.95 }
   if (value.includes(' & ')) return { type: 'organization', confidence: 0.75 }
   return null
 }
 
 function byPlace({ words, before }: Name): Verdict | null {
+  if (words.every((word) => has(word, 'Place')) && !isSurname(words.at(-1))) return { type: 'place', confidence: 0.85 }
   if (words.length === 1) return null
   const [head, last] = [words[0] as Word, words.at(-1) as Word]
   if (PLACES_END.has(last.text)) return { type: 'place', confidence: 0.85 }
-  if (PLACES_OR_SURNAMES.has(last.text)) {
+  if (isSurname(last)) {
     const place = WHERE.test(before) || !isFirstName(head.text)
     return place ? { type: 'place', confidence: 0.8 } : { type: 'person', confidence: 0.75 }
   }
@@ -98,8 +100,13 @@ function byPlace({ words, before }: Name): Verdict | null {
   return null
 }
 
+const isSurname = (word: Word | undefined) => PLACES_OR_SURNAMES.has(word?.text ?? '')
+
+function byAcquaintance({ words }: Name, firstNames: ReadonlySet<string>): Verdict | null {
+  return firstNames.has(words[0]?.text ?? '') && words.length <= 3 ? { type: 'person', confidence: 0.9 } : null
+}
+
 function byTags({ value, words, before }: Name): Verdict | null {
-  if (words.every((word) => has(word, 'Place'))) return { type: 'place', confidence: 0.85 }
   if (/\p{L}{3}bank\b/u.test(value)) return { type: 'organization', confidence: 0.8 }
   if (has(words[0], 'FirstName') && !PLACE_BEFORE.test(before) && !WORK_BEFORE.test(before) && words.length <= 4)
     return { type: 'person', confidence: words.length > 1 ? 0.9 : 0.8 }
@@ -117,6 +124,7 @@ function bySurroundings(name: Name): Verdict | null {
   if (plain && (PERSON_AFTER.test(after) || PERSON_BEFORE.test(before))) return { type: 'person', confidence: 0.7 }
   if (plain && words.some((word) => has(word, 'Person', 'LastName'))) return { type: 'person', confidence: 0.6 }
   if (words.some((word) => has(word, 'Place'))) return { type: 'place', confidence: 0.6 }
+  if (/\p{Lu}\p{L}+ at $/u.test(before)) return { type: 'organization', confidence: 0.6 }
   if (plain && / in $/u.test(before)) return { type: 'place', confidence: 0.55 }
   return null
 }

@@ -68,6 +68,12 @@ describe('what is found', () => {
     ])
   })
 
+  test('knows a place from a person of that name, and a person from a month', () => {
+    expect(named('We flew to Berlin.', ['Berlin'])).toEqual(['place: Berlin'])
+    expect(named('Then April laughed.', ['April'])).toContain('person: April')
+    expect(named('Acme Corporation paid.', ['Acme Corporation'])).toEqual(['organization: Acme Corporation'])
+  })
+
   test('includes no known name that the text does not hold, nor one inside a longer word', () => {
     expect(named('nothing about her but Annapolis-like annals', ['Ann', 'Bob'])).not.toContain('person: Ann')
     expect(named('nothing here', ['Bob'])).toEqual([])
@@ -85,6 +91,12 @@ describe('what is found', () => {
       'Grandma and Mom love it.',
     ])
       expect(named(text), text).toEqual([])
+  })
+
+  test('keeps a number that belongs to a name out of the dates, and a month out of the people', () => {
+    expect(named('We spoke at PyCon 2025 before August is over.')).toEqual(['event: PyCon 2025', 'date: August'])
+    expect(named('August is tight.')).not.toContain('person: August')
+    expect(named('Project Halcyon is approved.')).toEqual(['project: Project Halcyon'])
   })
 
   test('leaves out dates that say nothing later', () => {

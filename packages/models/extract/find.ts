@@ -22,7 +22,10 @@ export function find(given: string, known: readonly string[] = []): Found {
   const people = firstNamesOf(known)
   const names = sentences.flatMap((words) => namesIn(text, words))
   const mentions = [...typed(names, people), ...knownIn(text, known, names)].sort((a, b) => a.start - b.start)
-  return { entities: [...entitiesOf(mentions), ...datesOf(dates, text)].slice(0, 200), relations: relate(text, mentions) }
+  const entities = entitiesOf(mentions)
+  // The year of PyCon 2025 is part of its name.
+  const others = datesOf(dates, text).filter(({ value }) => !entities.some((entity) => entity.value.includes(value)))
+  return { entities: [...entities, ...others], relations: relate(text, mentions) }
 }
 
 /** Without what no value may hold. Keeps the length, so that places in it stay. */

@@ -20,7 +20,7 @@ Confidence is from 0 to 1.`
 
 const MAX_KNOWN = 50
 const instructions = (known: readonly string[]) =>
-  known.length > 0 ? `${INSTRUCTIONS}\nNames known in this context: ${JSON.stringify(known.slice(0, MAX_KNOWN))}.` : INSTRUCTIONS
+  known.length > 0 ? `${INSTRUCTIONS}\nPeople known in this context: ${JSON.stringify(known.slice(0, MAX_KNOWN))}.` : INSTRUCTIONS
 
 /** Texts asked about at the same time. */
 const AT_ONCE = 4

@@ -84,14 +84,14 @@ const NEVER = [
 ]
 /** `I'm`, `OK`, and what people write large without naming anything. */
 const NOT_NAMES =
-  /^(?:I|I['’]\p{L}+|OK|Ok|Okay|TV|PM|AM|CEO|CTO|CFO|COO|VP|HR|PR|API|UI|UX|FYI|ASAP|LOL|OMG|BTW|IMO|Q[1-4]|Mom|Mum|Dad|God|Thanks|Thank|Congrats|Wow|Hey|Hi|Hello|Dear|Please|Yes|No|Yeah|Yep|Oh|Ah|Well|Sure|Great|Good|Nice)$/u
+  /^(?:I|I['’]\p{L}+|OK|Ok|Okay|TV|PM|AM|CEO|CTO|CFO|COO|VP|HR|PR|API|UI|UX|FYI|ASAP|LOL|OMG|BTW|IMO|Q[1-4]|Mom|Mum|Dad|God|Thanks|Thank|Congrats|Wow|Hey|Hi|Hello|Dear|Please|Yes|No|Yeah|Yep|Oh|Ah|Well|Sure|Great|Good|Nice|English|Spanish|French|German|Italian|Portuguese|Russian|Chinese|Japanese|Korean|Arabic|Dutch)$/u
 
 function isProper(text: string, tags: ReadonlySet<string>, first: boolean, properNoun: boolean): boolean {
   if (!/^(?:\p{Lu}|\p{Lt}|\p{Ll}\p{Lu})/u.test(text) || NOT_NAMES.test(text)) return false
   const named = NAMED.some((tag) => tags.has(tag))
   if (!named && NEVER.some((tag) => tags.has(tag))) return false
   if (!first) return true
-  return named || (properNoun && !tags.has('Verb') && !tags.has('Adjective'))
+  return named || text === 'Project' || (properNoun && !tags.has('Verb') && !tags.has('Adjective'))
 }
 
 /** Where wink's tagger sees proper nouns: it knows no types, but finds names that compromise has never heard of. */
