@@ -55,12 +55,13 @@ export async function tour(service: Pick<Service, 'url' | 'tenant' | 'composed'>
   say()
 
   for (const { question, by } of questions) {
-    const found = await timed(() =>
-      call<SearchResult>('POST', '/v1/memories/search', { namespace: NAMESPACE, query: question, limit: 1, expand: { hops: 2 } }),
-    )
+    const query = { namespace: NAMESPACE, query: question, limit: 3, expand: { hops: by === 'connection' ? 2 : 0 } }
+    const found = await timed(() => call<SearchResult>('POST', '/v1/memories/search', query))
     const [best] = found.value.results
+    const connected = found.value.results.find((result) => result.via?.from === best?.memory.id)
     say(`  ${question}  (by ${by}, ${Math.round(found.ms)} ms)`)
     say(best ? `    ${best.memory.speaker}: ${best.memory.content}` : '    nothing found')
+    if (connected) say(`    connected to it: ${connected.memory.speaker}: ${connected.memory.content}`)
   }
   say()
 }
