@@ -1,8 +1,8 @@
 import type { Observation } from '@twofold/operation/http.ts'
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import { Counter, collectDefaultMetrics, Histogram, Registry } from 'prom-client'
 
 interface Metric {
-  kind: 'histogram' | 'counter' | 'gauge'
+  kind: 'histogram' | 'counter'
   help: string
   labels: readonly string[]
   buckets?: readonly number[]
@@ -28,14 +28,6 @@ export const METRICS = {
   twofold_refusals_total: { kind: 'counter', help: 'Requests that were refused, by operation and code.', labels: ['operation', 'code'] },
   twofold_replays_total: { kind: 'counter', help: 'Requests answered from their idempotency key.', labels: ['operation'] },
   twofold_cache_total: { kind: 'counter', help: 'Cache lookups that hit or missed, and commands that failed.', labels: ['outcome'] },
-  twofold_graph_writes_total: {
-    kind: 'counter',
-    help: 'Rows a graph writer took up, by outcome (written, owed, failed).',
-    labels: ['outcome'],
-  },
-  twofold_owed: { kind: 'gauge', help: 'What is accepted and not done yet (graph, embedding, entities).', labels: ['what'] },
-  twofold_store_available: { kind: 'gauge', help: '1 when the store answered last, else 0.', labels: ['store'] },
-  twofold_breaker_open: { kind: 'gauge', help: '1 while the breaker of a store is open, 0.5 half-open, 0 closed.', labels: ['store'] },
 } as const satisfies Record<string, Metric>
 
 type Metrics = typeof METRICS
@@ -46,7 +38,6 @@ export interface Telemetry {
   /** Every number that one request leaves; what operations are served with as `observe`. */
   observe(observation: Observation): void
   count<N extends Named<'counter'>>(name: N, labels: Labels<N>, n?: number): void
-  set<N extends Named<'gauge'>>(name: N, labels: Labels<N>, value: number): void
   /** All of it as Prometheus reads it, and the media type of that. */
   text(): Promise<string>
   readonly contentType: string
@@ -58,7 +49,7 @@ export function metrics({ processes = false } = {}): Telemetry {
   if (processes) collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: 20 })
   const made = Object.entries(METRICS).map(([name, metric]) => [name, make(name, metric, registry)] as const)
   const all = Object.fromEntries(made) as {
-    [N in keyof Metrics]: { histogram: Histogram; counter: Counter; gauge: Gauge }[Metrics[N]['kind']]
+    [N in keyof Metrics]: { histogram: Histogram; counter: Counter }[Metrics[N]['kind']]
   }
 
   return {
@@ -70,15 +61,13 @@ export function metrics({ processes = false } = {}): Telemetry {
       if (replayed) all.twofold_replays_total.inc({ operation })
     },
     count: (name, labels, n = 1) => all[name].inc(labels, n),
-    set: (name, labels, value) => all[name].set(labels, value),
     text: () => registry.metrics(),
     contentType: registry.contentType,
   }
 }
 
-function make(name: string, { kind, help, labels, buckets }: Metric, registry: Registry): Histogram | Counter | Gauge {
+function make(name: string, { kind, help, labels, buckets }: Metric, registry: Registry): Histogram | Counter {
   const settings = { name, help, labelNames: [...labels], registers: [registry] }
   if (kind === 'counter') return new Counter(settings)
-  if (kind === 'gauge') return new Gauge(settings)
   return new Histogram({ ...settings, buckets: [...(buckets ?? SECONDS)] })
 }
