@@ -1,6 +1,6 @@
-import type { Log } from '@twofold/core/ports.ts'
+import type { Database, Log } from '@twofold/core/ports.ts'
 import { testDatabase } from '@twofold/local/sql/fixture.ts'
-import { type Connection, connect, type Postgres } from '@twofold/postgres/connect.ts'
+import { type Connection, connect } from '@twofold/postgres/connect.ts'
 import { ensureModel } from '@twofold/postgres/ensure-model.ts'
 import { migrate, readMigrations } from '@twofold/postgres/migrate.ts'
 
@@ -9,7 +9,7 @@ export const silent: Log = { info() {}, warn() {}, error() {} }
 export interface MigratedDatabase {
   url: string
   fetchEndpoint: string
-  db: Postgres
+  db: Database
   close(): Promise<void>
 }
 

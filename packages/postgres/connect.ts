@@ -1,5 +1,5 @@
 import { VectorStoreError } from '@twofold/core/failures.ts'
-import type { Authorized, Database, Log, Rows, StoreHealth } from '@twofold/core/ports.ts'
+import type { Authorized, Database, Log, Rows } from '@twofold/core/ports.ts'
 import { type Statement, sql } from '@twofold/core/sql.ts'
 import { Refusal } from '@twofold/operation/refusal.ts'
 import { type BreakerSettings, breaker, isBrokenCircuitError } from '@twofold/resilience/breaker.ts'
@@ -14,11 +14,6 @@ export interface Connection extends Endpoint {
   timeoutMs: number
   now(): Date
   log: Log
-}
-
-export interface Postgres extends Database {
-  /** Asks the database for a sign of life, within 2 s. */
-  health(): Promise<StoreHealth>
 }
 
 /** The database gives up before we do: a statement that is slow is then an answer, and no reason to send it again or to open the breaker. */
@@ -42,7 +37,7 @@ interface Run {
 }
 
 /** The database over HTTP, under the unprivileged role. What it promises is said at `Database`. */
-export function connect(connection: Connection): Postgres {
+export function connect(connection: Connection): Database {
   const send = sender(connection)
   const circuit = breaker(connection.breaker, (error) => error instanceof Failed && error.verdict.connection)
 
