@@ -23,7 +23,7 @@ export async function expire(deps: Deps, tenant: string, most = 200): Promise<nu
         from (select count(*) as n from memories m where m.id = any(${ids}::uuid[]) and ${due}) c where c.n <> ${ids.length}`,
       deletePostings(ids),
       unlinkEntities(ids, now),
-      retire(ids, { now, reason: 'expired', idempotencyKey: null, action: 'memories.expire' }),
+      retire(ids, { now, reason: 'expired', action: 'memories.expire' }),
       relabelEmbeddings(ids),
       auditMemories('memories.expire', ids, now),
       ...(deps.settings.graphEnabled ? [oweMemories(ids, now)] : []),

@@ -34,17 +34,20 @@ export interface Removed {
   memory: Memory
 }
 
-/** A soft deletion is a version of its own, so that history and searches as of then tell the truth. */
-export const retire = (ids: readonly string[], { action, reason, now, idempotencyKey }: Write): Statement<Removed> => sql<Removed>`
+/**
+ * A soft deletion is a version of its own, so that history and searches as of then tell the truth. Its request is not
+ * noted with the version: it said nothing that a hard deletion would have to forget, and is answered the same ever after.
+ */
+export const retire = (ids: readonly string[], { action, reason, now }: Omit<Write, 'idempotencyKey'>): Statement<Removed> => sql<Removed>`
   with gone as (
     update memories m set deleted_at = ${now}::timestamptz, version = m.version + 1, updated_by = current_actor(),
       updated_at = greatest(${now}::timestamptz, m.updated_at + interval '1 ms')
     where m.tenant_id = current_tenant() and m.id = any(${ids}::uuid[]) and m.deleted_at is null and m.pending_until is null
     returning m.*),
   versioned as (
-    insert into memory_versions (tenant_id, memory_id, version, namespace, action, reason, actor, on_behalf_of, request_id, at, memory, terms, counts, tokenizer, idempotency_key)
+    insert into memory_versions (tenant_id, memory_id, version, namespace, action, reason, actor, on_behalf_of, request_id, at, memory, terms, counts, tokenizer)
     select g.tenant_id, g.id, g.version, g.namespace, ${action}, ${reason}, current_actor(), nullif(current_setting('twofold.behalf', true), ''),
-      nullif(current_setting('twofold.request', true), ''), g.updated_at, memory_json(g), v.terms, v.counts, v.tokenizer, ${idempotencyKey}
+      nullif(current_setting('twofold.request', true), ''), g.updated_at, memory_json(g), v.terms, v.counts, v.tokenizer
     from gone g join memory_versions v on v.tenant_id = g.tenant_id and v.memory_id = g.id and v.version = g.version - 1)
   select subject, memory_json(gone) as memory from gone`
 

@@ -31,9 +31,7 @@ export interface Forgetting {
  */
 export async function forget(deps: Deps, caller: Caller, id: string, options: Forgetting): Promise<Written<Forgotten>> {
   const now = deps.now().toISOString()
-  const removal = options.hard
-    ? erase([id])
-    : retire([id], { action: 'memories.delete', reason: null, now, idempotencyKey: caller.idempotency?.key ?? null })
+  const removal = options.hard ? erase([id]) : retire([id], { action: 'memories.delete', reason: null, now })
   const list = statements(deps, caller, id, options, removal, now)
   try {
     const { authorized, rows } = await deps.db.asCaller(caller, null, list, { write: true })

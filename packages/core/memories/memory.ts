@@ -15,7 +15,7 @@ const Content = z
 const inRange = (year: number) => year >= 1 && year <= 9999
 /** A moment as the caller wrote it, with any offset; kept in UTC with milliseconds. */
 export const Moment = z.iso
-  .datetime({ offset: true, error: 'must be an ISO 8601 time with a zone, such as 2026-01-31T12:00:00Z' })
+  .datetime({ offset: true, abort: true, error: 'must be an ISO 8601 time with a zone, such as 2026-01-31T12:00:00Z' })
   .refine((t) => inRange(new Date(t).getUTCFullYear()), 'must be in the years 1 to 9999, in UTC')
   .transform((t) => new Date(t).toISOString())
 /** A session, conversation or task id: the caller's own string. */
