@@ -7,7 +7,7 @@ import { type Statement, sql } from '../sql.ts'
 import { textOf } from './draft.ts'
 import type { Memory } from './memory.ts'
 import { embedTexts } from './understand.ts'
-import { linkEntities, type Mentioning, oweMemories, upsertEntities, vectorText } from './write.sql.ts'
+import { embeddedOf, linkEntities, type Mentioning, oweMemories, upsertEntities, vectorText } from './write.sql.ts'
 
 interface Owing {
   memory: Memory
@@ -60,11 +60,11 @@ const storeOwed = (made: readonly { id: string; version: number; embedding: stri
   paid as (
     update memories m set owes_embedding = false from w
     where m.tenant_id = current_tenant() and m.id = w.id and m.version = w.version and m.owes_embedding
-    returning m.tenant_id, m.id, m.row, m.subject, m.namespace, m.type, m.kind, m.deleted_at, m.content, w.embedding)
+    returning m.tenant_id, m.id, m.row, m.subject, m.namespace, m.type, m.kind, m.deleted_at, memory_json(m) as memory, w.embedding)
   insert into embeddings (tenant_id, memory_id, row, model, subject, namespace, type, kind, live, version, embedding)
   select p.tenant_id, p.id, p.row, ${model}, p.subject, p.namespace, p.type, p.kind, p.deleted_at is null,
     1 + coalesce((select max(v.version) from memory_versions v
-      where v.tenant_id = p.tenant_id and v.memory_id = p.id and v.memory->>'content' <> p.content), 0),
+      where v.tenant_id = p.tenant_id and v.memory_id = p.id and ${embeddedOf('v.memory')} <> ${embeddedOf('p.memory')}), 0),
     p.embedding::vector
   from paid p order by p.id
   on conflict (tenant_id, memory_id, model) do update set embedding = excluded.embedding, version = excluded.version, live = excluded.live`

@@ -41,10 +41,26 @@ export const Filter: z.ZodType<Filter> = z.lazy(() =>
     const operator = Object.keys(LOGICAL).find((name) => typeof given === 'object' && given !== null && Object.hasOwn(given, name))
     const parsed = (operator ? (LOGICAL[operator] as () => z.ZodType)() : Conditions).safeParse(given)
     if (parsed.success) return parsed.data as Filter
-    for (const issue of parsed.error.issues) context.addIssue({ code: 'custom', path: issue.path, message: issue.message })
+    for (const issue of parsed.error.issues) {
+      const unknown = issue.code === 'unrecognized_keys' ? issue.keys : []
+      for (const key of unknown) context.addIssue({ code: 'custom', path: [...issue.path, key], message: 'is not a known field' })
+      if (unknown.length === 0) context.addIssue({ code: 'custom', path: issue.path, message: issue.message })
+    }
     return z.NEVER
   }),
 )
+
+const MOST = 100
+const sizeOf = (filter: Filter): number => {
+  if ('AND' in filter) return sum((filter.AND as Filter[]).map(sizeOf))
+  if ('OR' in filter) return sum((filter.OR as Filter[]).map(sizeOf))
+  if ('NOT' in filter) return sizeOf(filter.NOT as Filter)
+  return sum(Object.values(filter as Record<string, Condition>).map((condition) => Object.keys(condition).length))
+}
+const sum = (numbers: number[]) => numbers.reduce((all, n) => all + n, 0)
+
+/** A filter of a request: what a megabyte of conditions would cost is no search any more, and no statement takes it. */
+export const BoundedFilter = Filter.refine((filter) => sizeOf(filter) <= MOST, `must have at most ${MOST} conditions`)
 
 /** The filter as a condition over `m.metadata`. A comparison with a value of another JSON type is false, never an error. */
 export function filterSql(filter: Filter | undefined): Statement {

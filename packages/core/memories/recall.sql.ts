@@ -3,6 +3,7 @@ import type { Range } from '../ports.ts'
 import { raw, type Statement, sql } from '../sql.ts'
 import { live } from './live.sql.ts'
 import type { Memory } from './memory.ts'
+import { embeddedOf } from './write.sql.ts'
 
 /** What one search asks of Postgres, every default decided. */
 export interface Gathering {
@@ -204,10 +205,11 @@ export const gatherAsOf = (g: Gathering, asOf: string): Statement<RecallRow> => 
     from m
     left join worded w on w.doc = m.id
     left join lateral (
-      select x.embedding from (
+      select case when ${embeddedOf('o.memory')} = ${embeddedOf('m.memory')} then x.embedding end as embedding from (
         select p.version, p.embedding from past_embeddings p where p.tenant_id = current_tenant() and p.memory_id = m.id and p.model = ${g.model}
         union all
         select c.version, c.embedding from embeddings c where c.tenant_id = current_tenant() and c.memory_id = m.id and c.model = ${g.model}) x
+      join memory_versions o on o.tenant_id = current_tenant() and o.memory_id = m.id and o.version = x.version
       where x.version <= m.version order by x.version desc limit 1) e on true
     where (m.expires_at is null or m.expires_at > ${asOf}::timestamptz)
       and ${any('m.type', g.types)} and ${any('m.kind', g.kinds)} and ${g.conditions}

@@ -7,6 +7,7 @@ import type { Memory, Remembered } from './memory.ts'
 import { notFound } from './read.ts'
 import type { Written } from './remember.ts'
 import { revise } from './update.ts'
+import { embeddedOf } from './write.sql.ts'
 
 interface PastRow extends AnswerRow {
   past: Memory | null
@@ -59,8 +60,7 @@ const selectWithPast = (id: string, version: number | undefined, model: string):
       and (${version ?? null}::int is null or v.version = ${version ?? null}::int)
     order by v.version desc limit 1) p on true
   left join lateral (
-    select case when (o.memory->'content', o.memory->'speaker', o.memory->'occurredAt') = (p.memory->'content', p.memory->'speaker', p.memory->'occurredAt')
-      then x.vector end as vector
+    select case when ${embeddedOf('o.memory')} = ${embeddedOf('p.memory')} then x.vector end as vector
     from (
       select e.version, e.embedding::text as vector from past_embeddings e where e.tenant_id = m.tenant_id and e.memory_id = m.id and e.model = ${model}
       union all

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { Name, Namespace, NamespacePrefix } from '../namespaces/namespace.ts'
-import { Filter } from './filter.ts'
+import { BoundedFilter } from './filter.ts'
 import { Kind, MaxStaleness, Memory, MemoryType, Moment, onePlace } from './memory.ts'
 
 export const SearchQuery = z
@@ -20,7 +20,7 @@ export const SearchQuery = z
     types: z.array(MemoryType).min(1).optional(),
     kinds: z.array(Kind).min(1).max(50).optional(),
     tags: z.array(z.string().min(1).max(100)).min(1).max(50).optional().meta({ description: 'Memories that have any of these.' }),
-    filter: Filter.optional(),
+    filter: BoundedFilter.optional(),
     since: Moment.optional(),
     until: Moment.optional(),
     asOf: Moment.optional(),

@@ -1,6 +1,6 @@
 import { markCollectable } from '../entities/collect.sql.ts'
 import { normalize } from '../entities/entity.ts'
-import { type Statement, sql } from '../sql.ts'
+import { raw, type Statement, sql } from '../sql.ts'
 import { terms, tokenizer } from '../text/words.ts'
 import type { Draft } from './draft.ts'
 
@@ -246,3 +246,6 @@ export const auditMemories = (action: string, ids: readonly string[], now: strin
 
 /** Enough digits for a float32 to come back as it was. */
 export const vectorText = (vector: Float32Array): string => `[${Array.from(vector, (x) => Number(x.toPrecision(9))).join(',')}]`
+
+/** What a version's vector is made from, of `memory` as JSON: versions that agree in it have one vector. */
+export const embeddedOf = (memory: string): Statement => raw(`(${memory}->'content', ${memory}->'speaker', ${memory}->'occurredAt')`)
