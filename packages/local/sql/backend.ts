@@ -16,8 +16,8 @@ export interface SqlBackend {
   close(): Promise<void>
 }
 
-/** Neither generic plans, which know no partial index, nor JIT, which costs more than these statements take. */
-export const SESSION_SETTINGS = 'set plan_cache_mode = force_custom_plan; set jit = off'
+/** JIT costs more than these statements take. */
+export const SESSION_SETTINGS = 'set jit = off'
 
 export function poolBackend(pool: Pool, log: (message: string) => void): SqlBackend {
   const prepared = new WeakMap<PoolClient, Prepared>()
