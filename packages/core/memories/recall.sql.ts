@@ -76,17 +76,21 @@ const nearest = (g: Gathering): Statement => {
 /**
  * BM25 (Robertson and Zaragoza 2009, "The Probabilistic Relevance Framework", k1 1.2, b 0.75) over `hits (doc, term,
  * count, length)`. The number of documents is counted up to a cap and never taken below the commonest term's frequency,
- * which is exact: it decides little but the weight of words that nearly every memory has.
+ * which is exact: it decides little but the weight of words that nearly every memory has. Logarithms are taken once for
+ * each term, and constants are double precision, because numeric ones cost more than the index: 20,000 memories with
+ * 17,000 hits took 56 ms in the embedded store and take 25 ms.
  */
 const bm25 = (hits: Statement, documents: Statement): Statement => sql`
-  hits as materialized (${hits}),
-  frequencies as (select term, count(*)::float8 as n from hits group by term),
-  size as (
-    select greatest((select count(*) from (${documents} limit 2000) c), (select max(n) from frequencies))::float8 as documents,
-      (select avg(length) from hits)::float8 as length),
+  hits as not materialized (${hits}),
+  frequencies as materialized (select term, count(*)::float8 as n, sum(length)::float8 as length from hits group by term),
+  size as materialized (
+    select greatest((select count(*) from (${documents} limit 2000) c), max(n))::float8 as documents, sum(length) / sum(n) as length from frequencies),
+  weighted as materialized (
+    select f.term, 2.2::float8 * ln(1 + (s.documents - f.n + 0.5) / (f.n + 0.5)) as weight, 0.9::float8 / s.length as longer
+    from frequencies f cross join size s),
   worded as materialized (
-    select h.doc, sum(ln(1 + (s.documents - f.n + 0.5) / (f.n + 0.5)) * h.count * 2.2 / (h.count + 1.2 * (0.25 + 0.75 * h.length / s.length)))::float8 as score
-    from hits h join frequencies f using (term) cross join size s
+    select h.doc, sum(w.weight * h.count / (h.count + 0.3::float8 + w.longer * h.length)) as score
+    from hits h join weighted w using (term)
     group by h.doc)`
 
 const posted = (g: Gathering): Statement =>
@@ -118,25 +122,43 @@ const named = (g: Gathering): Statement => sql`
     where c.mentions < 1000
     group by me.memory_id)`
 
+/** What a search without words finds by them. Planning what cannot find anything took two milliseconds of eleven. */
+const wordless = sql`
+  worded as (select null::bigint as doc, null::float8 as score where false),
+  mentioned as (select null::uuid as memory_id, null::float8 as score where false)`
+
+/**
+ * For the transaction of a search, before its statement. By itself the index looks at 40 vectors, whatever filters leave
+ * of them: of 60 asked for in a quarter of 20,000 it brought 10, with a recall of 0.89. So it goes on, in order, until
+ * there are enough: 60, and 1.00.
+ */
+export const searching: Statement = sql`select set_config('hnsw.ef_search', '100', true), set_config('hnsw.iterative_scan', 'strict_order', true)`
+
 /**
  * One statement: gathers candidates by vector, words and entities, gives each all of its raw scores (so that one that
  * came by its words has its exact similarity too), filters, and fuses by weighted sums of min-max normalised scores.
  * The planner cannot know how many rows each way brings, so what meets is grouped, not joined, and rows are looked up
- * one by one: with joins it chose nested loops over everything, ten times slower at 200 candidates.
+ * one by one: with joins it chose nested loops over everything, ten times slower at 200 candidates. \`(… in …) is true\`
+ * is no join either: it asks a hash table for each row.
  */
 export const gather = (g: Gathering): Statement<RecallRow> => sql<RecallRow>`
   with near as materialized (${nearest(g)}),
-  ${posted(g)},
-  ${named(g)},
-  gathered as (
-    select row, null::float8 as text, null::float8 as entity, true as picked from near
-    union all
-    select doc, score, null, score >= coalesce((select score from worded order by score desc offset ${g.candidates}::int limit 1), 0) from worded
-    union all
-    select m.row, null, x.score, true
+  ${g.terms.length === 0 ? wordless : sql`${posted(g)}, ${named(g)}`},
+  entitled as materialized (
+    select m.row, x.score
     from (select memory_id, score from mentioned order by score desc, memory_id limit ${g.candidates}::int) x
     cross join lateral (select m.row from memories m where m.tenant_id = current_tenant() and m.id = x.memory_id limit 1) m),
-  candidates as materialized (select row, max(text) as text, max(entity) as entity from gathered group by row having bool_or(picked)),
+  picked as materialized (
+    select row from near
+    union all select doc from worded where score >= coalesce((select score from worded order by score desc offset ${g.candidates}::int limit 1), 0)
+    union all select row from entitled),
+  candidates as materialized (
+    select row, max(text) as text, max(entity) as entity
+    from (
+      select row, null::float8 as text, null::float8 as entity from near
+      union all select doc, score, null from worded where (doc in (select row from picked)) is true
+      union all select row, null, score from entitled) each
+    group by row),
   scored as materialized (
     select m.id, m.occurred_at, m.importance, c.text, c.entity, ${g.vector === null ? sql`null::float8` : sql`1 - (e.embedding <=> ${g.vector}::vector)`} as vector
     from candidates c

@@ -8,7 +8,7 @@ import { queryTerms } from '../text/words.ts'
 import { unit } from './draft.ts'
 import { expand } from './expand.ts'
 import { filterSql } from './filter.ts'
-import { type Gathering, gather, gatherAsOf, type RecallRow, type Weights } from './recall.sql.ts'
+import { type Gathering, gather, gatherAsOf, type RecallRow, searching, type Weights } from './recall.sql.ts'
 import type { SearchQuery, SearchResult } from './search.ts'
 import { embedTexts } from './understand.ts'
 import { vectorText } from './write.sql.ts'
@@ -110,7 +110,7 @@ function gatheringOf(deps: Deps, query: SearchQuery, place: Place, vector: Float
 async function ask(deps: Deps, caller: Caller, query: SearchQuery, g: Gathering): Promise<RecallRow[]> {
   const run = async (gathering: Gathering) => {
     const statement = query.asOf === undefined ? gather(gathering) : gatherAsOf(gathering, query.asOf)
-    return (await deps.db.asCaller(caller, g.ranges, [statement])).rows[0]
+    return (await deps.db.asCaller(caller, g.ranges, [searching, statement])).rows[1]
   }
   const rows = await run(g)
   const filtered = query.tags !== undefined || query.filter !== undefined || query.since !== undefined || query.until !== undefined
