@@ -2,18 +2,15 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Composed, compose } from '@twofold/functions/deps.ts'
 import { type Env, readEnv } from '@twofold/functions/env.ts'
-import { operations } from '@twofold/functions/operations.ts'
 import { graphWrites } from '@twofold/functions/queues/graph-writes.ts'
 import { reembed } from '@twofold/functions/schedules/reembed.ts'
 import { relay } from '@twofold/functions/schedules/relay.ts'
-import { serve as route } from '@twofold/operation/http.ts'
 import { hashKey } from '@twofold/operation/read-caller.ts'
 import { ensureModel } from '@twofold/postgres/ensure-model.ts'
 import { migrate } from '@twofold/postgres/migrate.ts'
 import { v7 } from 'uuid'
-import { referenceScript } from './docs/reference.ts'
 import { openHome } from './home.ts'
-import { serve } from './http/serve.ts'
+import { serveApi } from './http/api.ts'
 import { poll } from './queue/poll.ts'
 import { openScheduler } from './scheduler/scheduler.ts'
 import { openWire, type Wire } from './wire.ts'
@@ -85,11 +82,9 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     const key = options.apiKey || home.secret('key', deps.secret)
     await tenant('local', key)
     opened.push(await work(wire, env, made, log))
-    const app = route(operations, made.surroundings)
-    app.get('/docs/reference.js', referenceScript)
-    const serving = await serve(app, { port: options.port })
+    const serving = await serveApi(made, options.port)
     opened.push(serving)
-    writeFileSync(join(home.path, 'join'), joining(wire), { mode: 0o600 })
+    writeFileSync(join(home.path, 'join'), joining(wire, variables), { mode: 0o600 })
     return {
       url: serving.url,
       key,
@@ -147,10 +142,13 @@ const wired = (wire: Wire, variables: Record<string, string | undefined>): Recor
       }),
 })
 
+/** On what processes that share stores must agree, or one would not find what the other remembered. */
+const AGREED = ['EMBEDDING_MODEL', 'EMBEDDING_DIMENSIONS', 'ENABLE_GRAPH_STORE']
+
 /** The same as a file of variables, for another process that joins this one's stores. */
-const joining = (wire: Wire): string =>
-  Object.entries(wired(wire, {}))
-    .flatMap(([name, value]) => (value === undefined ? [] : [`${name}=${value}\n`]))
+const joining = (wire: Wire, variables: Record<string, string | undefined>): string =>
+  [...AGREED.map((name) => [name, variables[name]]), ...Object.entries(wired(wire, variables))]
+    .flatMap(([name, value]) => (value ? [`${name}=${value}\n`] : []))
     .join('')
 
 async function ensureTenant(wire: Wire, name: string, secret: string): Promise<void> {

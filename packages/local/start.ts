@@ -1,22 +1,33 @@
+import { joinService } from './join.ts'
 import { startService } from './service.ts'
 import { tour } from './tour.ts'
 
 const { PORT, TWOFOLD_HOME, TWOFOLD_API_KEY, ...variables } = process.env
 const say = (line = '') => process.stdout.write(`${line}\n`)
 
+const home = TWOFOLD_HOME || '.twofold'
+
 const started = performance.now()
+let stopping = false
 try {
-  const service = await startService({
-    home: TWOFOLD_HOME || '.twofold',
+  const options = {
+    home,
     port: portOf(PORT),
     apiKey: TWOFOLD_API_KEY,
     variables,
-    log: (message) => process.stderr.write(`${message}\n`),
-  })
+    log: (message: string) => process.stderr.write(`${message}\n`),
+  }
+  const kept = variables.DATABASE_HTTP_URL ? null : await startService(options)
+  const service = kept ?? (await joinService(options))
   stopOn(['SIGTERM', 'SIGINT'], service.close)
-  const key = TWOFOLD_API_KEY ? '$TWOFOLD_API_KEY' : service.key
-  if (service.created) await tour(service, say)
-  say(`Twofold keeps its data in ${TWOFOLD_HOME || '.twofold'} and started in ${((performance.now() - started) / 1000).toFixed(1)} s.`)
+  if (kept?.created) await tour(kept, say)
+  const key = kept && !TWOFOLD_API_KEY ? kept.key : '$TWOFOLD_API_KEY'
+  const seconds = ((performance.now() - started) / 1000).toFixed(1)
+  say(
+    kept
+      ? `Twofold keeps its data in ${home} and started in ${seconds} s.`
+      : `Twofold joined the stores behind ${variables.DATABASE_HTTP_URL} in ${seconds} s.`,
+  )
   say()
   say(`  API key  ${key}`)
   say(`  Docs     ${service.url}/docs`)
@@ -28,8 +39,11 @@ try {
   say()
   say(`ready ${service.url}`)
 } catch (error) {
-  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)
-  process.exit(1)
+  // The tour breaks off when the service is told to stop meanwhile; then closing decides how it ends.
+  if (!stopping) {
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)
+    process.exit(1)
+  }
 }
 
 function portOf(text: string | undefined): number {
@@ -38,18 +52,24 @@ function portOf(text: string | undefined): number {
   throw new Error(`PORT is "${text}"; allowed is a whole number from 0 to 65535.`)
 }
 
-/** Finishes what runs, then goes; a second signal goes at once. */
+/** A terminal and npm may both pass on one and the same signal. */
+const SAME_SIGNAL_MS = 1000
+
+/** Finishes what runs, then goes; who asks again later wants it gone at once. */
 function stopOn(signals: readonly NodeJS.Signals[], close: () => Promise<void>): void {
-  for (const signal of signals) {
-    process.once(signal, () => {
-      for (const again of signals) process.on(again, () => process.exit(130))
-      close().then(
-        () => process.exit(0),
-        (error) => {
-          process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)
-          process.exit(1)
-        },
-      )
-    })
+  let asked: number | null = null
+  const stop = () => {
+    if (asked !== null && performance.now() - asked > SAME_SIGNAL_MS) process.exit(130)
+    if (asked !== null) return
+    asked = performance.now()
+    stopping = true
+    close().then(
+      () => process.exit(0),
+      (error) => {
+        process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)
+        process.exit(1)
+      },
+    )
   }
+  for (const signal of signals) process.on(signal, stop)
 }

@@ -1,0 +1,89 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { parseEnv } from 'node:util'
+import { emptyTemplate } from '@twofold/local/sql/fixture.ts'
+import { openPglite } from '@twofold/local/sql/pglite.ts'
+import { asOwner } from '@twofold/postgres/owner.ts'
+
+const START = fileURLToPath(new URL('../packages/local/start.ts', import.meta.url))
+
+/** An admin key of the tenant `local` in every process these tests start. */
+export const KEY = 'tf_the_key_of_these_tests'
+
+export interface Ended {
+  code: number | null
+  signal: NodeJS.Signals | null
+  stdout: string
+  stderr: string
+}
+
+/** The real service, started as a user starts it. */
+export interface Process {
+  url: string
+  pid: number
+  /** What the process said, once it is gone, however it went. */
+  ended: Promise<Ended>
+  /** Sends the signal and waits for the end. */
+  end(signal: NodeJS.Signals): Promise<Ended>
+}
+
+/** A folder for a store that exists already, so that the first start does not begin with the tour. */
+export async function makeHome(): Promise<{ path: string; remove(): Promise<void> }> {
+  const path = await mkdtemp(join(tmpdir(), 'twofold-test-'))
+  const store = await openPglite({ folder: join(path, 'store'), template: await emptyTemplate(), log: console.error })
+  await store.close()
+  return { path, remove: () => rm(path, { recursive: true, force: true }) }
+}
+
+/** A process that may not come up: what it said when it ended. */
+export function launch(variables: Record<string, string>): { child: ChildProcess; ready: Promise<string | null>; ended: Promise<Ended> } {
+  const { PATH, HOME } = process.env
+  const child = spawn(process.execPath, [START], {
+    env: { PATH, HOME, PORT: '0', TWOFOLD_API_KEY: KEY, ...variables },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  const said = { stdout: '', stderr: '' }
+  const ready = new Promise<string | null>((resolve) => {
+    child.stdout.setEncoding('utf8').on('data', (text) => {
+      said.stdout += text
+      const url = /^ready (\S+)\n/m.exec(said.stdout)?.[1]
+      if (url) resolve(url)
+    })
+    child.once('close', () => resolve(null))
+  })
+  child.stderr.setEncoding('utf8').on('data', (text) => {
+    said.stderr += text
+  })
+  const ended = once(child, 'close').then(([code, signal]) => ({ code, signal, ...said }))
+  return { child, ready, ended }
+}
+
+/** Starts the service on `home` (or wherever `variables` say) and waits until it answers. */
+export async function start(home: string | null, variables: Record<string, string> = {}): Promise<Process> {
+  const { child, ready, ended } = launch({ ...(home === null ? {} : { TWOFOLD_HOME: home }), ...variables })
+  const url = await ready
+  if (url === null) throw new Error(`the service did not start: ${(await ended).stderr}`)
+  return {
+    url,
+    pid: child.pid as number,
+    ended,
+    end(signal) {
+      child.kill(signal)
+      return ended
+    },
+  }
+}
+
+/** What the running service left for processes that join its stores. */
+export const joinOf = async (home: string): Promise<Record<string, string>> =>
+  parseEnv(await readFile(join(home, 'join'), 'utf8')) as Record<string, string>
+
+/** Statements as the owner of the running service's database, past every policy. */
+export async function ownerOf(home: string) {
+  const { DATABASE_URL, DATABASE_HTTP_URL } = await joinOf(home)
+  return asOwner({ url: DATABASE_URL as string, fetchEndpoint: DATABASE_HTTP_URL })
+}
