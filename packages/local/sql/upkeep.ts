@@ -8,15 +8,18 @@ const CHECKPOINT_AFTER_BYTES = 64 * 1024 * 1024
 const LOG_SINCE_CHECKPOINT = `select pg_wal_lsn_diff(pg_current_wal_lsn(), redo_lsn) from pg_control_checkpoint()`
 
 /**
- * Autovacuum's own thresholds. Tables under an HNSW index are analyzed but never vacuumed: 5,000 vectors of 384
- * dimensions with a fifth of them dead took 9.7 s, during which nobody is served.
+ * Autovacuum's own thresholds, for what is dead and for what is new: only a vacuum lets an index answer alone, which
+ * the search for words lives on (25 ms in place of 36 among 20,000 memories); 600,000 postings take 0.3 s. Tables under
+ * an HNSW index are analyzed but never vacuumed: 5,000 vectors of 384 dimensions with a fifth of them dead took 9.7 s,
+ * during which nobody is served.
  */
 const TABLES_IN_NEED = `
-  select format('%I.%I', s.schemaname, s.relname), s.n_dead_tup > 50 + 0.2 * s.n_live_tup and not exists (
-    select from pg_index i join pg_class c on c.oid = i.indexrelid join pg_am a on a.oid = c.relam
-    where i.indrelid = s.relid and a.amname in ('hnsw', 'ivfflat'))
-  from pg_stat_user_tables s
-  where s.n_mod_since_analyze > 50 + 0.1 * s.n_live_tup or s.n_dead_tup > 50 + 0.2 * s.n_live_tup`
+  select format('%I.%I', s.schemaname, s.relname), v.due
+  from pg_stat_user_tables s cross join lateral (
+    select (s.n_dead_tup > 50 + 0.2 * s.n_live_tup or s.n_ins_since_vacuum > 1000 + 0.2 * s.n_live_tup) and not exists (
+      select from pg_index i join pg_class c on c.oid = i.indexrelid join pg_am a on a.oid = c.relam
+      where i.indrelid = s.relid and a.amname in ('hnsw', 'ivfflat')) as due) v
+  where v.due or s.n_mod_since_analyze > 50 + 0.1 * s.n_live_tup`
 
 /**
  * PGlite is Postgres in single-user mode, which has no background processes: without this nothing is ever analyzed
