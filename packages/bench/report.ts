@@ -51,7 +51,7 @@ ${table(
 )}
 
 ${table(
-  ['memories', '16 writers at once, bare SQL', 'Twofold', 'filled through batches of 500', 'until the graph agrees', 'resident memory'],
+  ['memories', '16 writers at once, bare SQL', 'Twofold', 'filled through batches of 250', 'until the graph agrees', 'resident memory'],
   sizes.map(({ size, writers, filled, resident }) => [
     size,
     `${writers.floor.toFixed(0)} a second`,
