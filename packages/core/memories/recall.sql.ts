@@ -60,45 +60,65 @@ const inSubjects = (g: Gathering, column: string): Statement =>
 
 /** Nearest vectors. The cast to half precision is what the index is made of; without it the scan is exact. */
 const nearest = (g: Gathering): Statement => {
-  if (g.vector === null) return sql`select null::bigint as row where false`
+  if (g.vector === null) return sql`select null::bigint as row, null::int as subject where false`
   const dimensions = raw(String(g.dimensions))
   const distance = g.exact
     ? sql`e.embedding <=> ${g.vector}::vector`
     : sql`e.embedding::halfvec(${dimensions}) <=> ${g.vector}::halfvec(${dimensions})`
   const filtered = g.exact ? sql`join readable_memories m on m.tenant_id = e.tenant_id and m.id = e.memory_id and ${g.conditions}` : sql``
   return sql`
-    select e.row from embeddings e ${filtered}
-    where e.tenant_id = current_tenant() and e.model = ${g.model} and e.live and ${any('e.subject', g.subjects)}
-      and ${within(sql`e.namespace`, g.ranges)} and ${any('e.type', g.types)} and ${any('e.kind', g.kinds)}
-    order by ${distance} limit ${g.candidates}::int`
+    select n.row, subject_number(n.subject) as subject from (
+      select e.row, e.subject from embeddings e ${filtered}
+      where e.tenant_id = current_tenant() and e.model = ${g.model} and e.live and ${any('e.subject', g.subjects)}
+        and ${within(sql`e.namespace`, g.ranges)} and ${any('e.type', g.types)} and ${any('e.kind', g.kinds)}
+      order by ${distance} limit ${g.candidates}::int) n`
 }
 
 /**
- * BM25 (Robertson and Zaragoza 2009, "The Probabilistic Relevance Framework", k1 1.2, b 0.75) over `hits (doc, term,
- * count, length)`. The number of documents is counted up to a cap and never taken below the commonest term's frequency,
- * which is exact: it decides little but the weight of words that nearly every memory has. Logarithms are taken once for
- * each term, and constants are double precision, because numeric ones cost more than the index: 20,000 memories with
- * 17,000 hits took 56 ms in the embedded store and take 25 ms.
+ * BM25 (Robertson and Zaragoza 2009, "The Probabilistic Relevance Framework", k1 1.2, b 0.75): what each of the terms
+ * `asked (term, n, length)` weighs, by how many memories have it and how long those are together. The number of documents
+ * is counted up to a cap and never taken below the commonest term's frequency, which is exact: it decides little but the
+ * weight of words that nearly every memory has. Logarithms are taken once for each term, and constants are double
+ * precision, because numeric ones cost more than the index.
  */
-const bm25 = (hits: Statement, documents: Statement): Statement => sql`
-  hits as not materialized (${hits}),
-  frequencies as materialized (select term, count(*)::float8 as n, sum(length)::float8 as length from hits group by term),
+const weighing = (asked: Statement, documents: Statement): Statement => sql`
+  asked as materialized (${asked}),
   size as materialized (
-    select greatest((select count(*) from (${documents} limit 2000) c), max(n))::float8 as documents, sum(length) / sum(n) as length from frequencies),
+    select greatest((select count(*) from (${documents} limit 2000) c), max(n))::float8 as documents, sum(length)::float8 / sum(n)::float8 as length
+    from asked),
   weighted as materialized (
-    select f.term, 2.2::float8 * ln(1 + (s.documents - f.n + 0.5) / (f.n + 0.5)) as weight, 0.9::float8 / s.length as longer
-    from frequencies f cross join size s),
-  worded as materialized (
-    select h.doc, sum(w.weight * h.count / (h.count + 0.3::float8 + w.longer * h.length)) as score
-    from hits h join weighted w using (term)
-    group by h.doc)`
+    select a.term, a.n, coalesce(sum(a.n) over (order by a.n, a.term rows between unbounded preceding and 1 preceding), 0) as rarer,
+      2.2::float8 * ln(1 + (s.documents - a.n + 0.5::float8) / (a.n + 0.5::float8)) as weight, 0.9::float8 / s.length as longer
+    from asked a cross join size s)`
 
-const posted = (g: Gathering): Statement =>
-  bm25(
-    sql`select p.row as doc, p.term, p.count, p.length from postings p
-      where p.tenant_id = current_tenant() and p.term = any(${g.terms}::int[]) and ${inSubjects(g, 'p.subject')}`,
-    sql`select 1 from memories m where m.tenant_id = current_tenant() and ${within(sql`m.namespace`, g.ranges)}`,
-  )
+/** What a term, `w` of `weighted`, gives a document that has it `h.count` times among `h.length` words. */
+const given = sql`w.weight * h.count / (h.count + 0.3::float8 + w.longer * h.length)`
+
+/** How many postings a search reads for candidates, however common its words are. */
+const POSTINGS = 20_000
+
+/**
+ * The memories that the words bring. Once the rarer ones have brought enough, a term that would take more than POSTINGS
+ * brings none of its own; it still counts for those that are candidates. Of 60,000 memories of one user 98 % of the ten
+ * best stay the same, and the search takes 9 ms instead of 28 with four words, 13 instead of 32 with eight.
+ */
+const posted = (g: Gathering): Statement => sql`${weighing(
+  sql`select p.term, count(*) as n, sum(p.length) as length from postings p
+    where p.tenant_id = current_tenant() and p.term = any(${g.terms}::int[]) and ${inSubjects(g, 'p.subject')} group by p.term`,
+  // Range by range: of conditions joined by 'or' no index makes one, and all of the tenant was read to count a hundred.
+  sql`select from unnest(${g.ranges.map((r) => r.low)}::text[], ${g.ranges.map((r) => r.high)}::text[]) r (low, high)
+    cross join lateral (
+      select from memories m where m.tenant_id = current_tenant() and m.namespace >= r.low collate "C" and m.namespace < r.high collate "C" limit 2000) m`,
+)},
+  worded as materialized (
+    select h.row, h.subject, sum(${given}) as score
+    from weighted w
+    cross join lateral (
+      select p.row, p.subject, p.count, p.length from postings p
+      where p.tenant_id = current_tenant() and p.term = w.term and ${inSubjects(g, 'p.subject')} offset 0) h
+    where w.rarer < 2 * ${g.candidates}::int or w.rarer + w.n <= ${POSTINGS}::int
+    group by h.row, h.subject
+    order by score desc, h.row desc limit ${g.candidates}::int)`
 
 /**
  * Entities whose whole name is in the query, and the memories that mention them; the rarer the entity, the more it says.
@@ -124,7 +144,8 @@ const named = (g: Gathering): Statement => sql`
 
 /** What a search without words finds by them. Planning what cannot find anything took two milliseconds of eleven. */
 const wordless = sql`
-  worded as (select null::bigint as doc, null::float8 as score where false),
+  weighted as (select null::int as term, null::float8 as weight, null::float8 as longer where false),
+  worded as (select null::bigint as row, null::int as subject where false),
   mentioned as (select null::uuid as memory_id, null::float8 as score where false)`
 
 /**
@@ -138,35 +159,37 @@ export const searching: Statement = sql`select set_config('hnsw.ef_search', '100
  * One statement: gathers candidates by vector, words and entities, gives each all of its raw scores (so that one that
  * came by its words has its exact similarity too), filters, and fuses by weighted sums of min-max normalised scores.
  * The planner cannot know how many rows each way brings, so what meets is grouped, not joined, and rows are looked up
- * one by one: with joins it chose nested loops over everything, ten times slower at 200 candidates. \`(… in …) is true\`
- * is no join either: it asks a hash table for each row.
+ * one by one: with joins it chose nested loops over everything, ten times slower at 200 candidates. Between the two
+ * indexes of vectors it chooses well: the subject's up to some 8,000 (5,000: 12 ms, else 21), HNSW above (20,000: 5, else 35).
  */
 export const gather = (g: Gathering): Statement<RecallRow> => sql<RecallRow>`
   with near as materialized (${nearest(g)}),
   ${g.terms.length === 0 ? wordless : sql`${posted(g)}, ${named(g)}`},
   entitled as materialized (
-    select m.row, x.score
+    select m.row, m.subject, x.score
     from (select memory_id, score from mentioned order by score desc, memory_id limit ${g.candidates}::int) x
-    cross join lateral (select m.row from memories m where m.tenant_id = current_tenant() and m.id = x.memory_id limit 1) m),
-  picked as materialized (
-    select row from near
-    union all select doc from worded where score >= coalesce((select score from worded order by score desc offset ${g.candidates}::int limit 1), 0)
-    union all select row from entitled),
+    cross join lateral (
+      select m.row, subject_number(m.subject) as subject from memories m where m.tenant_id = current_tenant() and m.id = x.memory_id limit 1) m),
   candidates as materialized (
-    select row, max(text) as text, max(entity) as entity
+    select row, subject, max(entity) as entity
     from (
-      select row, null::float8 as text, null::float8 as entity from near
-      union all select doc, score, null from worded where (doc in (select row from picked)) is true
-      union all select row, null, score from entitled) each
-    group by row),
+      select row, subject, null::float8 as entity from near
+      union all select row, subject, null from worded
+      union all select row, subject, score from entitled) each
+    group by row, subject),
   scored as materialized (
-    select m.id, m.occurred_at, m.importance, c.text, c.entity, ${g.vector === null ? sql`null::float8` : sql`1 - (e.embedding <=> ${g.vector}::vector)`} as vector
+    select m.id, m.occurred_at, m.importance, t.score as text, c.entity, ${g.vector === null ? sql`null::float8` : sql`1 - (e.embedding <=> ${g.vector}::vector)`} as vector
     from candidates c
     cross join lateral (
       select m.id, m.occurred_at, m.importance from readable_memories m
       where m.tenant_id = current_tenant() and m.row = c.row and ${live(g.now)}
         and ${within(sql`m.namespace`, g.ranges)} and ${any('m.type', g.types)} and ${any('m.kind', g.kinds)} and ${g.conditions}
       limit 1) m
+    cross join lateral (
+      select sum(${given}) as score from weighted w
+      cross join lateral (
+        select p.count, p.length from postings p
+        where p.tenant_id = current_tenant() and p.term = w.term and p.subject = c.subject and p.row = c.row offset 0) h) t
     left join lateral (
       select e.embedding from embeddings e
       where e.tenant_id = current_tenant() and e.memory_id = m.id and e.model = ${g.model} and e.live limit 1) e on true),
@@ -216,11 +239,11 @@ export const gatherAsOf = (g: Gathering, asOf: string): Statement<RecallRow> => 
       memory->>'type' as type, memory->>'kind' as kind, (memory->>'occurredAt')::timestamptz as occurred_at, (memory->>'importance')::float8 as importance,
       (memory->>'expiresAt')::timestamptz as expires_at
     from versions where memory->>'deletedAt' is null),
-  ${bm25(
-    sql`select m.id as doc, t.term, t.count, (select sum(c) from unnest(m.counts) c) as length
-      from m cross join unnest(m.terms, m.counts) t (term, count) where t.term = any(${g.terms}::int[])`,
-    sql`select 1 from m`,
-  )},
+  hits as materialized (
+    select m.id as doc, t.term, t.count, (select sum(c) from unnest(m.counts) c) as length
+    from m cross join unnest(m.terms, m.counts) t (term, count) where t.term = any(${g.terms}::int[])),
+  ${weighing(sql`select term, count(*) as n, sum(length) as length from hits group by term`, sql`select from m`)},
+  worded as materialized (select h.doc, sum(${given}) as score from hits h join weighted w using (term) group by h.doc),
   scored as materialized (
     select m.id, m.occurred_at, m.importance, w.score as text, null::float8 as entity,
       ${g.vector === null ? sql`null::float8` : sql`1 - (e.embedding <=> ${g.vector}::vector)`} as vector

@@ -122,7 +122,9 @@ create table twofold.past_embeddings (
   foreign key (tenant_id, memory_id) references twofold.memories on delete cascade
 );
 
--- The words of what is live. Led by the term and not the subject, it serves a search over one subject and over many.
+-- The words of what is live. Led by the term and not the subject, it serves a search over one subject and over many: at
+-- 3.7 million postings the two orders are alike for one subject and for forty (with 60,000 memories 9 ms, with 100 4 ms),
+-- in size and in writing, but words of a whole tenant of 127,000 take 14 ms this way and 26 ms led by the subject.
 create table twofold.postings (
   tenant_id int not null,
   term int not null,
