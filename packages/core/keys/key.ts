@@ -1,5 +1,6 @@
 import { SCOPES } from '@twofold/operation/operation.ts'
 import { z } from 'zod'
+import { Moment } from '../memories/memory.ts'
 import { NamespacePrefix } from '../namespaces/namespace.ts'
 
 const Grant = z.union([z.literal('*'), NamespacePrefix], { error: 'must be "*" or a namespace prefix such as user:alice' })
@@ -8,10 +9,7 @@ export const KeyInput = z.strictObject({
   name: z.string().min(1).max(255),
   scopes: z.array(z.enum(SCOPES)).min(1),
   namespaces: z.array(Grant).min(1).max(100),
-  expiresAt: z.iso
-    .datetime({ offset: true })
-    .transform((t) => new Date(t).toISOString())
-    .optional(),
+  expiresAt: Moment.optional(),
 })
 export type KeyInput = z.infer<typeof KeyInput>
 
