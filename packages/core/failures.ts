@@ -7,11 +7,14 @@ export abstract class PersistenceError extends Error {
   abstract readonly store: Store
   readonly step: string
   readonly retryable: boolean
+  /** True when the store may have done it all the same and only its answer is missing. */
+  readonly unsure: boolean
 
-  constructor(step: string, options: { retryable: boolean; cause?: unknown }) {
+  constructor(step: string, options: { retryable: boolean; unsure?: boolean; cause?: unknown }) {
     super(`${step} failed`, { cause: options.cause })
     this.step = step
     this.retryable = options.retryable
+    this.unsure = options.unsure ?? false
   }
 }
 
@@ -74,7 +77,10 @@ export function asRefusal(error: unknown): Refusal | null {
   if (error instanceof Refusal) return error
   if (error instanceof PersistenceError && error.retryable) {
     const store = { vector: 'The database', graph: 'The graph', cache: 'The cache', queue: 'The queue', model: 'The model' }[error.store]
-    return new Refusal('unavailable', `${store} cannot be reached at the moment; nothing was changed by this request.`, { retryAfterMs: 1000 }, { cause: error })
+    const outcome = error.unsure
+      ? `${store} did not answer, and what this request asked for may have been done.`
+      : `${store} cannot be reached at the moment; nothing was changed by this request.`
+    return new Refusal('unavailable', outcome, { retryAfterMs: 1000 }, { cause: error })
   }
   return null
 }

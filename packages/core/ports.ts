@@ -31,13 +31,14 @@ export interface Database {
    * As a caller: `authorize(key hash, scope, ranges)` first, then the statements.
    * `ranges` are the namespaces the request names (each must lie inside one grant, else `forbidden`); null for
    * requests by id, or over everything the key may see. `write` marks lists that must not be sent twice when the
-   * connection breaks after sending; reads are retried.
+   * connection breaks after sending, unless they are `repeatable`: a second run finds what the first did and says so
+   * (`Replay`, `Taken`). Reads are retried.
    */
   asCaller<const S extends readonly Statement<any>[]>(
     caller: Caller,
     ranges: readonly Range[] | null,
     statements: S,
-    options?: { write?: boolean },
+    options?: { write?: boolean; repeatable?: boolean },
   ): Promise<{ authorized: Authorized; rows: Rows<S> }>
   /** As background work of one tenant (`act_for`). Lists must be idempotent: they are retried. */
   asTenant<const S extends readonly Statement<any>[]>(tenant: string, statements: S): Promise<Rows<S>>

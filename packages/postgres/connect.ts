@@ -30,11 +30,15 @@ class Failed extends Error {
 }
 
 interface Run {
-  /** May have been done although no answer came: not sent again unless it certainly never arrived. */
   write: boolean
+  /** May not be sent again unless the first certainly never arrived. */
+  once: boolean
   signal?: AbortSignal
   name: string
 }
+
+/** Lists of background work are idempotent. */
+const BACKGROUND = { write: false, once: false }
 
 /** The database over HTTP, under the unprivileged role. What it promises is said at `Database`. */
 export function connect(connection: Connection): Database {
@@ -58,18 +62,30 @@ export function connect(connection: Connection): Database {
     }
   }
 
-  async function run(statements: readonly Statement<any>[], { write, signal, name }: Run): Promise<Record<string, unknown>[][]> {
+  async function run(statements: readonly Statement<any>[], { write, once, signal, name }: Run): Promise<Record<string, unknown>[][]> {
     const again = (error: unknown): boolean => {
       const able = error instanceof Failed ? error.verdict.again : 'never'
-      return !signal?.aborted && (able === 'always' || (able === 'reads' && !write))
+      return !signal?.aborted && (able === 'always' || (able === 'reads' && !once))
     }
+    let unsure = false
     const onRetry = (error: unknown) =>
       connection.log.warn('database.retry', { operation: name, reason: error instanceof Error ? error.message : '' })
+    const one = attempt(statements, signal, connection.timeoutMs)
+    const sent = async () => {
+      try {
+        return await one()
+      } catch (error) {
+        // Once it may have arrived, no later failure can say that nothing happened.
+        unsure ||= write && error instanceof Failed && error.verdict.connection && error.verdict.again === 'reads'
+        throw error
+      }
+    }
     try {
-      return await retry(connection.retry, { again, onRetry }, () => circuit.run(attempt(statements, signal, connection.timeoutMs)))
+      return await retry(connection.retry, { again, onRetry }, () => circuit.run(sent))
     } catch (error) {
-      if (isBrokenCircuitError(error)) throw new VectorStoreError('database', { retryable: true, cause: error })
-      throw error instanceof Failed ? error.verdict.error : error
+      const failure = error instanceof Failed ? error.verdict.error : error
+      const away = isBrokenCircuitError(failure) || failure instanceof VectorStoreError
+      throw away ? new VectorStoreError('database', { retryable: true, unsure, cause: failure }) : failure
     }
   }
 
@@ -82,25 +98,25 @@ export function connect(connection: Connection): Database {
     set_config('plan_cache_mode', ${plans}, true)`
 
   return {
-    async asCaller(caller, ranges, statements, { write = false } = {}) {
+    async asCaller(caller, ranges, statements, { write = false, repeatable = false } = {}) {
       const key = sql`twofold.authorize(${caller.keyHash}::bytea, ${caller.scope}, ${ranges?.map((r) => r.low) ?? null}::text[],
         ${ranges?.map((r) => r.high) ?? null}::text[], ${connection.now()}::timestamptz, ${caller.requestId}, ${caller.onBehalfOf})`
       // How much lies in a range decides how it is best read, and a generic plan knows no partial index of vectors. All else
       // is by id, and planned once: in the embedded store a get took 2.8 ms of processor and takes 0.8, a store 10.9 and 6.3.
       const authorize = begin(key, ranges !== null && !write ? 'force_custom_plan' : 'auto')
       const [first, ...rows] = await caller.timings.measure('db', () =>
-        run([authorize, ...statements], { write, signal: caller.signal, name: caller.operation }),
+        run([authorize, ...statements], { write, once: write && !repeatable, signal: caller.signal, name: caller.operation }),
       )
       return { authorized: first?.[0]?.first as Authorized, rows: rows as Rows<typeof statements> }
     },
 
     async asTenant(tenant, statements) {
-      const [, ...rows] = await run([begin(sql`twofold.act_for(${tenant}::uuid)`), ...statements], { write: false, name: 'tenant' })
+      const [, ...rows] = await run([begin(sql`twofold.act_for(${tenant}::uuid)`), ...statements], { ...BACKGROUND, name: 'tenant' })
       return rows as Rows<typeof statements>
     },
 
     async across(statements) {
-      const [, ...rows] = await run([begin(sql`null`), ...statements], { write: false, name: 'across' })
+      const [, ...rows] = await run([begin(sql`null`), ...statements], { ...BACKGROUND, name: 'across' })
       return rows as Rows<typeof statements>
     },
 

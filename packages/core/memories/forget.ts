@@ -34,7 +34,7 @@ export async function forget(deps: Deps, caller: Caller, id: string, options: Fo
   const removal = options.hard ? erase([id]) : retire([id], { action: 'memories.delete', reason: null, now })
   const list = statements(deps, caller, id, options, removal, now)
   try {
-    const { authorized, rows } = await deps.db.asCaller(caller, null, list, { write: true })
+    const { authorized, rows } = await deps.db.asCaller(caller, null, list, { write: true, repeatable: caller.idempotency !== null })
     const removed = rows[list.indexOf(removal)] as unknown as Removed[]
     const [ledger] = rows.at(-1) as unknown as LedgerRow[]
     if (options.hard)

@@ -81,7 +81,7 @@ export interface Storing {
 
 /**
  * The statement list of new memories, one transaction. Throws `Replay` when the request was answered before and
- * `Taken` for ids and keys that exist. A twin that took an id or a key between the look and the write makes it look again.
+ * `Taken` for ids and keys that exist; both also when its own first attempt arrived and only the answer did not. A twin that took an id or a key between the look and the write makes it look again.
  */
 export async function store(
   deps: Deps,
@@ -107,7 +107,10 @@ export async function store(
   ]
   for (let attempt = 1; ; attempt++) {
     try {
-      const { authorized, rows } = await deps.db.asCaller(caller, ranges, statements, { write: true })
+      const { authorized, rows } = await deps.db.asCaller(caller, ranges, statements, {
+        write: true,
+        repeatable: live || caller.idempotency !== null,
+      })
       return { authorized, rows: rows.at(-1) as unknown as AnswerRow[] }
     } catch (error) {
       if (isUniqueViolation(error) && attempt < 3) continue

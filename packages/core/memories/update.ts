@@ -126,7 +126,7 @@ async function write(
     caller,
     null,
     statements(deps, caller, before, d, { action, reason: reason ?? null }),
-    { write: true },
+    { write: true, repeatable: caller.idempotency !== null },
   )
   const cache = await announce(deps, caller, authorized as Authorized, [d], waits)
   const written = rows.at(-1) as unknown as AnswerRow[]
