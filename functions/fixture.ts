@@ -31,6 +31,8 @@ export interface Ask {
 export interface World {
   deps: Deps
   composed: Composed
+  /** What a process of its own would be told, so that it works on the same database. */
+  variables: Record<string, string>
   /** The model provider, speaking OpenAI's protocol; can be told to fail. */
   provider: Awaited<ReturnType<typeof providerServer>>
   /** Statements as the owner of the database, past every policy. */
@@ -76,7 +78,7 @@ export async function world(variables: Record<string, string> = {}, over: Partia
     },
   })
   const provider = await providerServer()
-  const env = readEnv({
+  const told: Record<string, string> = {
     DATABASE_URL: database.url,
     DATABASE_HTTP_URL: database.fetchEndpoint,
     EMBEDDING_MODEL: EMBEDDING,
@@ -86,9 +88,9 @@ export async function world(variables: Record<string, string> = {}, over: Partia
     OPENAI_API_KEY: 'test',
     LOG_LEVEL: 'silent',
     ...variables,
-  })
+  }
   let ahead = 0
-  const composed = await compose(env, { now: () => new Date(Date.now() + ahead), ...over })
+  const composed = await compose(readEnv(told), { now: () => new Date(Date.now() + ahead), ...over })
   const app = serve(operations, composed.surroundings)
   const request = async (method: string, path: string, body?: unknown, { key = null, headers = {} }: Ask = {}): Promise<Answer> => {
     const response = await app.request(path, {
@@ -107,6 +109,7 @@ export async function world(variables: Record<string, string> = {}, over: Partia
   return {
     deps: composed.deps,
     composed,
+    variables: told,
     provider,
     owner: database.sql,
     request,

@@ -1,0 +1,197 @@
+import { globSync } from 'node:fs'
+import { join } from 'node:path'
+import type { AnyOperation } from '@twofold/operation/operation.ts'
+import type { APIGatewayProxyEventV2, ScheduledEvent, SQSEvent } from 'aws-lambda'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { type Tenant, type World, world } from './fixture.ts'
+import { operations } from './operations.ts'
+
+/** What AWS would start: every file of an operation, of a queue and of a schedule, by its `handler`. */
+
+const OPERATOR = 'operator-key-of-the-test'
+const files = globSync('*/*.ts', { cwd: import.meta.dirname }).filter((file) => !file.endsWith('.test.ts'))
+const modules = new Map<string, Record<string, unknown>>(
+  await Promise.all(files.map(async (file) => [file, await import(join(import.meta.dirname, file))] as const)),
+)
+const isOperation = (value: unknown): value is AnyOperation<never> =>
+  typeof value === 'object' && value !== null && 'path' in value && 'handle' in value
+const operationOf = (exported: Record<string, unknown>) => Object.values(exported).find(isOperation)
+
+let here: World
+let tenant: Tenant
+let id: string
+let keyId: string
+const before = { ...process.env }
+beforeAll(async () => {
+  here = await world({ TWOFOLD_OPERATOR_KEY: OPERATOR })
+  Object.assign(process.env, here.variables)
+  tenant = await here.tenant()
+  id = (await tenant.add({ content: 'met Anna', waitFor: 'graph' })).id
+  await tenant.patch(`/v1/memories/${id}`, { importance: 1 })
+  keyId = (await tenant.post('/v1/keys', { name: 'x', scopes: ['sync'], namespaces: ['*'] })).json.key.id
+})
+afterAll(async () => {
+  for (const name of Object.keys(here.variables)) delete process.env[name]
+  Object.assign(process.env, before)
+  await here.close()
+})
+
+interface Call {
+  parameters?: Record<string, string>
+  query?: string
+  body?: unknown
+  key?: string | null
+  status?: number
+  answers: object | string
+}
+
+/** One good request of each operation; an operation without one fails the test below. In this order. */
+const CALLS: Record<string, () => Call> = {
+  'memories.add': () => ({ body: { userId: 'alice', content: 'Grüße 👋' }, status: 201, answers: { memory: { content: 'Grüße 👋' } } }),
+  'memories.add_batch': () => ({ body: { items: [{ userId: 'alice', content: 'x' }] }, answers: { items: [{ ok: true }] } }),
+  'memories.list': () => ({ query: 'namespace=user%3Aalice&limit=1', answers: { items: [{ id }], nextCursor: expect.any(String) } }),
+  'memories.get': () => ({ parameters: { id }, query: 'version=1', answers: { memory: { id, version: 1 } } }),
+  'memories.update': () => ({ parameters: { id }, body: { importance: 2 }, answers: { memory: { id, version: 3 } } }),
+  'memories.history': () => ({ parameters: { id }, answers: { items: [{ version: 3 }, { version: 2 }, { version: 1 }] } }),
+  'memories.diff': () => ({ parameters: { id }, query: 'from=1&to=2', answers: { from: 1, to: 2 } }),
+  'memories.search': () => ({ body: { userId: 'alice', query: 'met Anna', limit: 1 }, answers: { results: [{ memory: { id } }] } }),
+  'graph.query': () => ({ body: { start: { value: 'Anna' } }, answers: { cut: false } }),
+  'graph.entities': () => ({ query: 'q=anna', answers: { items: [{ value: 'Anna' }] } }),
+  'memories.delete': () => ({ parameters: { id }, query: 'hard=false', answers: { deleted: true, hard: false } }),
+  'memories.restore': () => ({ parameters: { id }, answers: { memory: { id, deletedAt: null } } }),
+  'persistence.status': () => ({ answers: { status: 'healthy' } }),
+  'keys.make': () => ({ body: { name: 'y', scopes: ['sync'], namespaces: ['*'] }, status: 201, answers: { key: { name: 'y' } } }),
+  'keys.list': () => ({ answers: { nextCursor: null } }),
+  'keys.rotate': () => ({ parameters: { id: keyId }, body: { graceSeconds: 1 }, answers: { key: { id: keyId } } }),
+  'keys.revoke': () => ({ parameters: { id: keyId }, answers: { key: { id: keyId } } }),
+  'tenants.make': () => ({ key: OPERATOR, body: { name: 'acme' }, status: 201, answers: { tenant: { name: 'acme' } } }),
+  'tenants.list': () => ({ key: OPERATOR, query: 'limit=1', answers: { items: [{}] } }),
+  'tenants.suspend': () => ({
+    key: OPERATOR,
+    parameters: { id: tenant.id },
+    body: { suspended: false },
+    answers: { tenant: { id: tenant.id } },
+  }),
+  'system.live': () => ({ key: null, answers: { status: 'live' } }),
+  'system.ready': () => ({ answers: { status: 'ready' } }),
+  'system.metrics': () => ({ answers: 'twofold_' }),
+  'system.openapi': () => ({ key: null, answers: { openapi: expect.stringMatching(/^3\.1/) } }),
+  'system.docs': () => ({ key: null, answers: '<!doctype html>' }),
+}
+
+function eventOf(
+  { method, path }: AnyOperation<never>,
+  { parameters = {}, query = '', body, key = tenant.key }: Call,
+): APIGatewayProxyEventV2 {
+  const rawPath = path.replaceAll(/\{(\w+)\}/g, (_, name) => parameters[name] as string)
+  const http = { method: method.toUpperCase(), path: rawPath, protocol: 'HTTP/1.1', sourceIp: '192.0.2.1', userAgent: 'test' }
+  const routeKey = `${http.method} ${path}`
+  return {
+    version: '2.0',
+    routeKey,
+    rawPath,
+    rawQueryString: query,
+    headers: {
+      'x-request-id': 'lambda-00001',
+      ...(key === null ? {} : { authorization: `Bearer ${key}` }),
+      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+    },
+    ...(query ? { queryStringParameters: Object.fromEntries(new URLSearchParams(query)) } : {}),
+    ...(Object.keys(parameters).length > 0 ? { pathParameters: parameters } : {}),
+    // API Gateway sends what is not plain text as base64.
+    ...(body === undefined ? {} : { body: Buffer.from(JSON.stringify(body)).toString('base64') }),
+    isBase64Encoded: body !== undefined,
+    requestContext: {
+      accountId: '123456789012',
+      apiId: 'api',
+      domainName: 'api.example.org',
+      domainPrefix: 'api',
+      http,
+      requestId: 'JKJaXmPLvHcESHA=',
+      routeKey,
+      stage: '$default',
+      time: '12/Mar/2026:19:03:58 +0000',
+      timeEpoch: 1583348638390,
+    },
+  }
+}
+
+describe('every operation', () => {
+  test('stands in a file of its own that exports its handler, and every such file is in the table', () => {
+    const declared = [...modules].flatMap(([file, exported]) => {
+      const operation = operationOf(exported)
+      return operation ? [{ file, operation, handler: typeof exported.handler }] : []
+    })
+    expect(declared.filter(({ handler }) => handler !== 'function')).toEqual([])
+    expect(declared.map(({ operation }) => operation.name).sort()).toEqual(operations.map(({ name }) => name).sort())
+    expect(Object.keys(CALLS).sort()).toEqual(operations.map(({ name }) => name).sort())
+  })
+
+  test.each(Object.keys(CALLS))('%s answers a real event of API Gateway', async (name) => {
+    const exported = [...modules.values()].find((each) => operationOf(each)?.name === name) as { handler: (event: unknown) => Promise<any> }
+    const operation = operationOf(exported) as AnyOperation<never>
+    const call = (CALLS[name] as () => Call)()
+    const { statusCode, body, headers, isBase64Encoded } = await exported.handler(eventOf(operation, call))
+    expect([statusCode, isBase64Encoded, headers['x-request-id']]).toEqual([call.status ?? 200, false, 'lambda-00001'])
+    if (typeof call.answers === 'string') expect(body).toContain(call.answers)
+    else expect(JSON.parse(body)).toMatchObject(call.answers)
+    if (operation.public) return
+    const refused = await exported.handler(eventOf(operation, { ...call, key: 'tf_unknown' }))
+    expect([operation.scope === 'operator' ? 403 : 401, 'application/problem+json']).toEqual([
+      refused.statusCode,
+      refused.headers['content-type'],
+    ])
+  })
+})
+
+describe('what no caller asks for', () => {
+  const handlerOf = (file: string) => (modules.get(file) as { handler: (event: unknown) => Promise<any> }).handler
+
+  test('every schedule and the queue of graph writes exports a handler', () => {
+    const started = files.filter((file) => file.startsWith('schedules/') || file === 'queues/graph-writes.ts')
+    expect(started.length).toBeGreaterThan(2)
+    for (const file of started) expect([file, typeof modules.get(file)?.handler]).toEqual([file, 'function'])
+  })
+
+  test('the graph writer takes a real batch of SQS and names the message it cannot read', async () => {
+    const memory = await tenant.add({ content: 'met Bert' })
+    const record = (messageId: string, body: string): SQSEvent['Records'][number] => ({
+      messageId,
+      receiptHandle: 'AQEB',
+      body,
+      attributes: { ApproximateReceiveCount: '1', SentTimestamp: '1', SenderId: 'AIDA', ApproximateFirstReceiveTimestamp: '1' },
+      messageAttributes: {},
+      md5OfBody: '',
+      eventSource: 'aws:sqs',
+      eventSourceARN: 'arn:aws:sqs:eu-west-1:123456789012:graph-writes',
+      awsRegion: 'eu-west-1',
+    })
+    const Records = [record('good', JSON.stringify({ tenant: tenant.id, ids: [memory.id] })), record('bad', 'no json')]
+    expect(await handlerOf('queues/graph-writes.ts')({ Records })).toEqual({ batchItemFailures: [{ itemIdentifier: 'bad' }] })
+    expect((await tenant.get(`/v1/memories/${memory.id}`)).json.receipt.stores.graph.state).toBe('written')
+  })
+
+  test.each(files.filter((file) => file.startsWith('schedules/')))('%s does its round at a scheduled event', async (file) => {
+    here.provider.fail('server-error')
+    const { id } = await tenant.add({ content: 'met Carl' })
+    here.provider.fail(null)
+    const event: ScheduledEvent = {
+      ...{
+        id: 'cdc73f9d-aea9-11e3-9d5a-835b769c0d9c',
+        version: '0',
+        account: '123456789012',
+        time: '2026-03-12T19:03:58Z',
+        region: 'eu-west-1',
+      },
+      ...{
+        'detail-type': 'Scheduled Event',
+        source: 'aws.events',
+        resources: ['arn:aws:events:eu-west-1:123456789012:rule/relay'],
+        detail: {},
+      },
+    }
+    await handlerOf(file)(event)
+    const { owed } = (await tenant.get(`/v1/memories/${id}`)).json.receipt
+    expect(owed).not.toContain(file.endsWith('reembed.ts') ? 'embedding' : 'graph')
+  })
+})
