@@ -15,7 +15,7 @@ import { metrics, type Telemetry } from '@twofold/telemetry/metrics.ts'
 import { LRUCache } from 'lru-cache'
 import { v7 } from 'uuid'
 import { type Env, readEnv } from './env.ts'
-import { sqsQueue } from './queues/sqs.ts'
+import { type SqsOptions, sqsQueue } from './queues/sqs.ts'
 
 /** What a process is made of: built once, here and nowhere else. */
 export interface Composed {
@@ -133,15 +133,17 @@ function cacheOf(env: Env, { now, log, telemetry }: { now: () => Date; log: Log;
 /** Without a queue nothing is lost: the relay sweeps what is owed. */
 function queueOf(env: Env, log: Log): GraphQueue {
   if (env.GRAPH_QUEUE_URL === undefined) return { nudge: async () => undefined }
-  return sqsQueue({
-    url: env.GRAPH_QUEUE_URL,
-    endpoint: env.AWS_ENDPOINT_URL_SQS,
-    credentials: {
-      accessKeyId: env.AWS_ACCESS_KEY_ID ?? '',
-      secretAccessKey: env.AWS_SECRET_ACCESS_KEY ?? '',
-      sessionToken: env.AWS_SESSION_TOKEN,
-    },
-    region: env.AWS_REGION,
-    log,
-  })
+  return sqsQueue({ ...sqsOf(env, env.GRAPH_QUEUE_URL), log })
 }
+
+/** How this configuration reaches a queue. */
+export const sqsOf = (env: Env, url: string): SqsOptions => ({
+  url,
+  endpoint: env.AWS_ENDPOINT_URL_SQS,
+  credentials: {
+    accessKeyId: env.AWS_ACCESS_KEY_ID ?? '',
+    secretAccessKey: env.AWS_SECRET_ACCESS_KEY ?? '',
+    sessionToken: env.AWS_SESSION_TOKEN,
+  },
+  region: env.AWS_REGION,
+})

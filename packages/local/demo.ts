@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Remembered } from '@twofold/core/memories/memory.ts'
 import type { SearchResult } from '@twofold/core/memories/search.ts'
-import { startService } from './service.ts'
+import { startService } from './keep.ts'
 import { caller, tour } from './tour.ts'
 
 /** The first start's proof and more, in a store that is thrown away. */

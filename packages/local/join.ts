@@ -3,7 +3,7 @@ import { compose } from '@twofold/functions/deps.ts'
 import { readEnv } from '@twofold/functions/env.ts'
 import { hashKey } from '@twofold/operation/read-caller.ts'
 import { serveApi } from './http/api.ts'
-import type { ServiceOptions } from './service.ts'
+import type { ServiceOptions } from './keep.ts'
 
 /** What only the process that keeps the stores can make use of. */
 const KEEPERS = ['DATABASE_OWNER_URL', 'REDIS_URL'] as const

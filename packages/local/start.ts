@@ -1,5 +1,5 @@
 import { joinService } from './join.ts'
-import { startService } from './service.ts'
+import { startService } from './keep.ts'
 import { tour } from './tour.ts'
 
 const { PORT, TWOFOLD_HOME, TWOFOLD_API_KEY, ...variables } = process.env

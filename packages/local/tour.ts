@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Remembered } from '@twofold/core/memories/memory.ts'
 import type { SearchResult } from '@twofold/core/memories/search.ts'
 import type { Status } from '@twofold/core/status/status.ts'
-import type { Service } from './service.ts'
+import type { Service } from './keep.ts'
 
 interface Conversation {
   title: string

@@ -15,6 +15,8 @@ export interface WireOptions {
   folder: string | null
   /** Any Postgres in its place. */
   databaseUrl?: string | undefined
+  /** Who owns its schema, when that is somebody else. */
+  ownerUrl?: string | undefined
   /** A real Redis in place of the one in memory. */
   redisUrl?: string | undefined
   /** Bound of the Redis in memory. */
@@ -31,9 +33,11 @@ export interface WireOptions {
 export interface Wire {
   /** `http://127.0.0.1:<port>`, under which everything below is. */
   url: string
-  /** As the owner of the database. */
+  /** What the functions connect to. */
   database: { url: string; fetchEndpoint: string }
-  /** The same without the way over HTTP; for the scheduler. */
+  /** The same as the owner of the schema; for migrations. */
+  owner: { url: string; fetchEndpoint: string }
+  /** As the owner, without the way over HTTP; for the scheduler. */
   sql: Sql
   /** Of the embedded store: whether it was made just now, and how long it took to open. Null for another Postgres. */
   store: { created: boolean; openedMs: number } | null
@@ -60,14 +64,22 @@ export async function openWire(options: WireOptions): Promise<Wire> {
     const store = keep(
       options.redisUrl === undefined ? memoryStore({ maxBytes: options.redisBytes }) : await openRedis({ url: options.redisUrl, log }),
     )
-    const sql = direct(backend)
+    const owner = options.ownerUrl === undefined ? backend : keep(openPostgres({ url: options.ownerUrl, log }))
+    const sql = direct(owner)
     const connectionString = `postgresql://twofold:${secret}@localhost/twofold`
     const queue = queueEndpoint({ table: await openQueueTable(sql), queues, accessKeyId: secret })
-    const endpoints = { sql: sqlEndpoint({ backend, connectionString }), redis: redisEndpoint({ store, token: secret }), queue, '': queue }
+    const endpoints = {
+      sql: sqlEndpoint({ backend, connectionString }),
+      owner: sqlEndpoint({ backend: owner, connectionString }),
+      redis: redisEndpoint({ store, token: secret }),
+      queue,
+      '': queue,
+    }
     const { url } = keep(await listen(endpoints, { port: options.port, log }))
     return {
       url,
       database: { url: connectionString, fetchEndpoint: `${url}/sql` },
+      owner: { url: connectionString, fetchEndpoint: `${url}/owner` },
       sql,
       store: embedded && { created: embedded.created, openedMs: embedded.openedMs },
       redis: { url: `${url}/redis`, token: secret },

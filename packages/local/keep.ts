@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { type Composed, compose } from '@twofold/functions/deps.ts'
+import { type Composed, compose, sqsOf } from '@twofold/functions/deps.ts'
 import { type Env, readEnv } from '@twofold/functions/env.ts'
 import { graphWrites } from '@twofold/functions/queues/graph-writes.ts'
 import { reembed } from '@twofold/functions/schedules/reembed.ts'
@@ -64,7 +64,8 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     opened.push(home)
     const wire = await openWire({
       folder: home.store,
-      databaseUrl: variables.DATABASE_OWNER_URL || variables.DATABASE_URL || undefined,
+      databaseUrl: variables.DATABASE_URL || undefined,
+      ownerUrl: (variables.DATABASE_URL && variables.DATABASE_OWNER_URL) || undefined,
       redisUrl: variables.REDIS_URL || undefined,
       redisBytes: 256 * 1024 * 1024,
       queues: QUEUES,
@@ -72,12 +73,12 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       log,
     })
     opened.push(wire)
-    await migrate({ ownerUrl: wire.database.url, fetchEndpoint: wire.database.fetchEndpoint })
+    await migrate({ ownerUrl: wire.owner.url, fetchEndpoint: wire.owner.fetchEndpoint, url: variables.DATABASE_URL || undefined })
     const env = readEnv({ ...variables, ...wired(wire, variables) })
     const made = await compose(env)
     opened.push(made)
     const { deps } = made
-    await ensureModel({ url: wire.database.url, fetchEndpoint: wire.database.fetchEndpoint }, deps.embedder.model, deps.embedder.dimensions)
+    await ensureModel(wire.owner, deps.embedder.model, deps.embedder.dimensions)
     const tenant = (name: string, secret: string) => ensureTenant(wire, name, secret)
     const key = options.apiKey || home.secret('key', deps.secret)
     await tenant('local', key)
@@ -103,14 +104,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
 /** The queue's consumer and the schedules. */
 async function work(wire: Wire, env: Env, { deps }: Composed, log: (message: string) => void): Promise<{ close(): Promise<void> }> {
   const poller = poll({
-    url: env.GRAPH_QUEUE_URL as string,
-    endpoint: env.AWS_ENDPOINT_URL_SQS,
-    credentials: {
-      accessKeyId: env.AWS_ACCESS_KEY_ID ?? '',
-      secretAccessKey: env.AWS_SECRET_ACCESS_KEY ?? '',
-      sessionToken: env.AWS_SESSION_TOKEN,
-    },
-    region: env.AWS_REGION,
+    ...sqsOf(env, env.GRAPH_QUEUE_URL as string),
     handler: graphWrites(deps),
     timeoutMs: WRITER_TIMEOUT_MS,
     log,
