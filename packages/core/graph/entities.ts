@@ -2,7 +2,9 @@ import type { Caller } from '@twofold/operation/caller.ts'
 import { z } from 'zod'
 import { EntityType } from '../entities/entity.ts'
 import { entityVisible } from '../entities/visible.sql.ts'
-import { below, Namespace } from '../namespaces/namespace.ts'
+import { introduce } from '../keys/introduce.ts'
+import { within } from '../namespaces/inside.sql.ts'
+import { below, Namespace, subjectsWithin } from '../namespaces/namespace.ts'
 import type { Deps } from '../ports.ts'
 import { type Statement, sql } from '../sql.ts'
 import { queryTerms, terms } from '../text/words.ts'
@@ -29,11 +31,12 @@ export const EntitiesPage = z.object({ items: z.array(EntityNode), nextCursor: z
 export async function listEntities(deps: Deps, caller: Caller, input: EntitiesQuery): Promise<z.infer<typeof EntitiesPage>> {
   const now = deps.now().toISOString()
   const { q, type, subject, limit, cursor } = input
+  const subjects = subject === undefined ? subjectsWithin((await introduce(deps, caller, null)).grants) : null
   const { rows } = await deps.db.asCaller(caller, subject === undefined ? null : below(subject), [
     sql<{ node: EntityNode }>`
       select entity_node(e) as node from entities e
       where e.tenant_id = current_tenant()
-        ${subject === undefined ? sql`` : sql`and e.subject = ${subject}`}
+        and ${subjects === null ? sql`e.subject = ${subject}` : within(sql`e.subject`, subjects)}
         ${type === undefined ? sql`` : sql`and e.type = ${type}`}
         ${cursor === undefined ? sql`` : sql`and e.id > ${cursor}::uuid`}
         ${q === undefined ? sql`` : sql`and e.id = any(array(${named(q, subject)}))`}

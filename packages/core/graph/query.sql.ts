@@ -18,8 +18,8 @@ export const startMemory = (id: string, ranges: readonly Range[] | null, now: st
 export interface EntityStart {
   type: string | null
   normalized: string | null
-  /** Where its subject may lie; null: anywhere. */
-  subjects: readonly Range[] | null
+  /** Where its subject may lie: names are looked for there, so that a narrow key does not read the whole tenant. */
+  subjects: readonly Range[]
   ranges: readonly Range[] | null
   most: number
 }
@@ -30,7 +30,7 @@ export const startEntities = ({ type, normalized, subjects, ranges, most }: Enti
   where e.tenant_id = current_tenant()
     ${type === null ? sql`` : sql`and e.type = ${type}`}
     ${normalized === null ? sql`` : sql`and e.normalized = ${normalized}`}
-    ${subjects === null ? sql`` : subjects.length === 1 ? sql`and e.subject >= ${subjects[0]?.low} and e.subject < ${subjects[0]?.high}` : sql`and ${within(sql`e.subject`, subjects)}`}
+    and ${within(sql`e.subject`, subjects)}
     and ${entityVisible(ranges, now)}
   order by e.id limit ${most}::int`
 

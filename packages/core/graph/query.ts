@@ -2,8 +2,9 @@ import type { Caller } from '@twofold/operation/caller.ts'
 import { Refusal } from '@twofold/operation/refusal.ts'
 import { z } from 'zod'
 import { EntityType, normalize } from '../entities/entity.ts'
+import { introduce } from '../keys/introduce.ts'
 import { MemoryId } from '../memories/memory.ts'
-import { below, exactly, granted, NamespacePrefix, subjectOf } from '../namespaces/namespace.ts'
+import { below, granted, NamespacePrefix, subjectsWithin } from '../namespaces/namespace.ts'
 import type { Deps, Range } from '../ports.ts'
 import { lagMs, oldestOwed } from './lag.sql.ts'
 import { Edge, Freshness, Node } from './node.ts'
@@ -54,7 +55,10 @@ export async function query(deps: Deps, caller: Caller, input: GraphQuery): Prom
   const at = deps.now()
   const now = at.toISOString()
   const ranges = input.namespacePrefix === undefined ? null : below(input.namespacePrefix)
-  const { authorized, rows } = await deps.db.asCaller(caller, ranges, [startOf(input, ranges, now), readGeneration])
+  const subjects = subjectsWithin(
+    input.namespacePrefix === undefined ? (await introduce(deps, caller, null)).grants : [input.namespacePrefix],
+  )
+  const { authorized, rows } = await deps.db.asCaller(caller, ranges, [startOf(input, subjects, ranges, now), readGeneration])
   const [starts, [state]] = rows
   if (input.start.memoryId !== undefined && starts.length === 0) throw new Refusal('not_found', 'There is no such memory.')
   const start = starts.slice(0, input.limit)
@@ -80,11 +84,9 @@ export async function query(deps: Deps, caller: Caller, input: GraphQuery): Prom
   }
 }
 
-function startOf({ start, namespacePrefix, limit }: GraphQuery, ranges: readonly Range[] | null, now: string) {
+function startOf({ start, limit }: GraphQuery, subjects: readonly Range[], ranges: readonly Range[] | null, now: string) {
   if (start.memoryId !== undefined) return startMemory(start.memoryId, ranges, now)
   const normalized = start.value === undefined ? null : normalize(start.value)
-  const subjects =
-    namespacePrefix === undefined ? null : namespacePrefix.includes(':') ? exactly(subjectOf(namespacePrefix)) : below(namespacePrefix)
   return startEntities({ type: start.type ?? null, normalized, subjects, ranges, most: limit + 1 }, now)
 }
 

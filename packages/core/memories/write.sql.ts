@@ -1,7 +1,7 @@
 import { markCollectable } from '../entities/collect.sql.ts'
 import { normalize } from '../entities/entity.ts'
 import { raw, type Statement, sql } from '../sql.ts'
-import { terms, tokenizer } from '../text/words.ts'
+import { terms, tokenizer, withoutAccents } from '../text/words.ts'
 import type { Draft } from './draft.ts'
 
 /** The statements that new memories and new versions have in common. Each takes any number of drafts. */
@@ -132,14 +132,18 @@ export const insertPostings = (ids: readonly string[]): Statement => sql`
   where m.tenant_id = current_tenant() and m.id = any(${ids}::uuid[]) and m.deleted_at is null and m.pending_until is null
   on conflict do nothing`
 
-/** Takes the words of the given versions out again. Runs before the row or its versions change or go. */
+/**
+ * Takes the words of the given versions out again. Runs before the row or its versions change or go. What is to go is
+ * worked out first: joined as it was found, the index was asked by term alone, and 24,000 postings read to delete 29.
+ */
 export const deletePostings = (ids: readonly string[]): Statement => sql`
-  delete from postings p using (
+  with gone as materialized (
     select m.row, subject_number(m.subject) as subject, t.term
     from memories m
     join memory_versions v on v.tenant_id = m.tenant_id and v.memory_id = m.id and v.version = m.version
     cross join unnest(v.terms) t (term)
-    where m.tenant_id = current_tenant() and m.id = any(${ids}::uuid[])) gone
+    where m.tenant_id = current_tenant() and m.id = any(${ids}::uuid[]))
+  delete from postings p using gone
   where p.tenant_id = current_tenant() and p.term = gone.term and p.subject = gone.subject and p.row = gone.row`
 
 export type Mentioning = Pick<Draft, 'id' | 'namespace' | 'subject' | 'entities' | 'relations'>
@@ -157,7 +161,7 @@ export function upsertEntities(drafts: readonly Mentioning[], now: string, id: (
           type: e.type,
           normalized: e.normalized,
           value: e.value,
-          terms: terms(e.value).map((t) => t.term),
+          terms: terms(withoutAccents(e.value)).map((t) => t.term),
         })
       }
     }
@@ -207,13 +211,17 @@ export function linkEntities(drafts: readonly Mentioning[]): Statement[] {
   return [...(mentions.length === 0 ? [] : [insertMentions(mentions)]), ...(relations.length === 0 ? [] : [insertRelations(relations)])]
 }
 
+/** One entity by its name, kept from the collector. Looked up row by row: a join of a few names read every entity of the tenant. */
+const entityNamed = (subject: Statement, type: Statement, name: Statement): Statement => sql`
+  (select e.tenant_id, e.id from entities e
+    where e.tenant_id = current_tenant() and e.subject = ${subject} and e.type = ${type} and e.normalized = ${name} offset 0 for key share)`
+
 const insertMentions = (mentions: readonly unknown[]): Statement => sql`
   with w as (select * from jsonb_to_recordset(${json(mentions)}::jsonb) as w (memory uuid, namespace text, subject text, type text, normalized text, confidence float8)),
   linked as (
     insert into memory_entities (tenant_id, memory_id, entity_id, namespace, confidence)
     select e.tenant_id, w.memory, e.id, w.namespace, w.confidence
-    from w join entities e on e.tenant_id = current_tenant() and e.subject = w.subject and e.type = w.type and e.normalized = w.normalized
-    for key share of e
+    from w cross join lateral ${entityNamed(sql`w.subject`, sql`w.type`, sql`w.normalized`)} e
     returning 1)
   select run_again('entity') from (select count(*) as n from linked) c where c.n <> ${mentions.length}`
 
@@ -224,9 +232,8 @@ const insertRelations = (relations: readonly unknown[]): Statement => sql`
     insert into relations (tenant_id, memory_id, from_id, type, to_id, namespace, confidence)
     select f.tenant_id, w.memory, f.id, w.type, t.id, w.namespace, w.confidence
     from w
-    join entities f on f.tenant_id = current_tenant() and f.subject = w.subject and f.type = w.from_type and f.normalized = w.from_name
-    join entities t on t.tenant_id = current_tenant() and t.subject = w.subject and t.type = w.to_type and t.normalized = w.to_name
-    for key share of f, t
+    cross join lateral ${entityNamed(sql`w.subject`, sql`w.from_type`, sql`w.from_name`)} f
+    cross join lateral ${entityNamed(sql`w.subject`, sql`w.to_type`, sql`w.to_name`)} t
     returning 1)
   select run_again('entity') from (select count(*) as n from linked) c where c.n <> ${relations.length}`
 

@@ -30,6 +30,10 @@ export const exactly = (namespace: string): Range[] => [{ low: namespace, high: 
 /** Everything in or below this prefix, by whole segments: `user:al` does not cover `user:alice`. `;` follows `:` in C collation. */
 export const below = (prefix: string): Range[] => [...exactly(prefix), { low: `${prefix}:`, high: `${prefix};` }]
 
+/** Where the subjects lie of which these prefixes cover all or a part. */
+export const subjectsWithin = (prefixes: readonly string[]): Range[] =>
+  prefixes.flatMap((prefix) => (prefix.includes(':') ? exactly(subjectOf(prefix)) : granted([prefix])))
+
 /** What a key's grants cover. U+10FFFF is the highest character there is. */
 export const granted = (grants: readonly string[]): Range[] =>
   grants.flatMap((grant) => (grant === '*' ? [{ low: '', high: '\u{10FFFF}' }] : below(grant)))
