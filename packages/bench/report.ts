@@ -6,7 +6,7 @@ import type { Start } from './starts.ts'
 
 export interface Measured {
   date: string
-  machine: { cores: number; cpu: string; memoryGb: number; node: string; pglite: string; postgres: string; pgvector: string }
+  machine: { cores: number; load: number; cpu: string; memoryGb: number; node: string; pglite: string; postgres: string; pgvector: string }
   first: Start
   warm: Start
   sizes: (Compared & { size: number; filled: Filled; resident: number })[]
@@ -32,12 +32,13 @@ const table = (head: string[], rows: (string | number)[][]) =>
 export function report({ date, machine, first, warm, sizes, model }: Measured): string {
   return `# What it costs beside bare SQL
 
-${date}, ${machine.cores} cores (${machine.cpu}), ${machine.memoryGb} GB, Node ${machine.node}, PGlite ${machine.pglite} (Postgres ${machine.postgres}, pgvector ${machine.pgvector}), on disk.
+${date}, ${machine.cores} cores (${machine.cpu}, load average ${machine.load}), ${machine.memoryGb} GB, Node ${machine.node}, PGlite ${machine.pglite} (Postgres ${machine.postgres}, pgvector ${machine.pgvector}), on disk.
 Made by \`npm run bench -- --write\`; milliseconds are p50 / p95 of 300 requests one after another.
 
 The floor is one table with an index by id, one by namespace and HNSW over half precision, asked through the same driver, endpoint and store,
 in the same run and by turns with the service. The service is asked over HTTP, in a process of its own. Vectors are given, so that no model is
-waited for. The times are those of a machine; what counts is the ratio of the two p50.
+waited for. The times are those of a machine and of what else it did; what counts is the ratio of the two p50, and that only where both
+find as much: with its defaults the bare index leaves out what a filter takes away (recall).
 
 ${table(
   ['memories', 'request', 'bare SQL', 'Twofold', 'ratio', 'parts of ours (p50)', 'recall@10, bare / ours'],

@@ -1,5 +1,5 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { cpus, tmpdir, totalmem } from 'node:os'
+import { cpus, loadavg, tmpdir, totalmem } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { clientOf } from './client.ts'
@@ -72,6 +72,7 @@ async function measure(home: string): Promise<Measured> {
   const [cpu] = cpus()
   const machine = {
     cores: cpus().length,
+    load: Math.round((loadavg()[2] as number) * 10) / 10,
     cpu: cpu?.model ?? 'unknown',
     memoryGb: Math.round(totalmem() / 1e9),
     node: process.versions.node,
