@@ -2,18 +2,25 @@ import { createHash, randomUUID } from 'node:crypto'
 import type { Memory, RememberInput } from '@twofold/core/memories/memory.ts'
 import type { Deps } from '@twofold/core/ports.ts'
 import { sql } from '@twofold/core/sql.ts'
-import { testDatabase } from '@twofold/local/sql/fixture.ts'
+import { listen } from '@twofold/local/http/listen.ts'
+import { direct } from '@twofold/local/sql/direct.ts'
+import { sqlEndpoint } from '@twofold/local/sql/endpoint.ts'
+import { type TestDatabase, testDatabase } from '@twofold/local/sql/fixture.ts'
+import { openPostgres } from '@twofold/local/sql/postgres.ts'
 import { providerServer } from '@twofold/models/fixture.ts'
 import { serve } from '@twofold/operation/http.ts'
 import { hashKey } from '@twofold/operation/read-caller.ts'
 import { ensureModel } from '@twofold/postgres/ensure-model.ts'
 import { migrate, readMigrations } from '@twofold/postgres/migrate.ts'
+import pg from 'pg'
 import { type Composed, compose } from './deps.ts'
 import { readEnv } from './env.ts'
 import { operations } from './operations.ts'
 
 const EMBEDDING = 'openai:test-embedding'
 const DIMENSIONS = 64
+/** A native Postgres with pgvector to run on in place of the embedded one. */
+const server = process.env.TEST_DATABASE_URL
 
 export interface Answer {
   status: number
@@ -65,18 +72,12 @@ export interface Tenant {
 }
 
 /**
- * The whole service in one process for tests: the real routes and drivers over the embedded database, and a model
+ * The whole service in one process for tests: the real routes and drivers over the embedded database (or a
+ * native one, by TEST_DATABASE_URL), and a model
  * provider that answers deterministic vectors. Each test file makes one, and each test a tenant of its own.
  */
 export async function world(variables: Record<string, string> = {}, over: Partial<Deps> = {}): Promise<World> {
-  const migrations = await readMigrations()
-  const database = await testDatabase({
-    key: JSON.stringify([EMBEDDING, migrations]),
-    async prepare({ url, fetchEndpoint }) {
-      await migrate({ ownerUrl: url, fetchEndpoint })
-      await ensureModel({ url, fetchEndpoint }, EMBEDDING, DIMENSIONS)
-    },
-  })
+  const database = server ? await nativeDatabase(server) : await embeddedDatabase()
   const provider = await providerServer()
   const told: Record<string, string> = {
     DATABASE_URL: database.url,
@@ -160,6 +161,39 @@ export async function world(variables: Record<string, string> = {}, over: Partia
       await database.close()
     },
   }
+}
+
+async function embeddedDatabase(): Promise<TestDatabase> {
+  return testDatabase({ key: JSON.stringify([EMBEDDING, await readMigrations()]), prepare })
+}
+
+/** A database of its own on a native Postgres, where transactions really run at the same time. */
+async function nativeDatabase(server: string): Promise<TestDatabase> {
+  const name = `world_${randomUUID().replaceAll('-', '')}`
+  const admin = new pg.Client({ connectionString: server })
+  await admin.connect()
+  await admin.query(`create database ${name}`)
+  const url = Object.assign(new URL(server), { pathname: `/${name}` }).href
+  const backend = openPostgres({ url, log: () => undefined })
+  const http = await listen({ sql: sqlEndpoint({ backend, connectionString: url }) }, { log: console.error })
+  const fetchEndpoint = `${http.url}/sql`
+  await prepare({ url, fetchEndpoint })
+  return {
+    url,
+    fetchEndpoint,
+    sql: direct(backend),
+    async close() {
+      await http.close()
+      await backend.close()
+      await admin.query(`drop database ${name} with (force)`)
+      await admin.end()
+    },
+  }
+}
+
+async function prepare({ url, fetchEndpoint }: { url: string; fetchEndpoint: string }): Promise<void> {
+  await migrate({ ownerUrl: url, fetchEndpoint })
+  await ensureModel({ url, fetchEndpoint }, EMBEDDING, DIMENSIONS)
 }
 
 const TROUBLE = {

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { raw, sql } from '@twofold/core/sql.ts'
 import { type Tenant, type World, world } from '@twofold/functions/fixture.ts'
 import { type Caller, Timings } from '@twofold/operation/caller.ts'
@@ -199,26 +200,33 @@ describe('what even the own tenant is not given', () => {
   })
 
   test('the owner, when the connection has a login of its own: going back to it is going nowhere', async () => {
-    // A world of its own, since the one session of the embedded database does not come back whole from being somebody else.
+    // In a world of its own: the one session of the embedded database does not come back whole from being somebody else.
     const there = await world()
-    try {
-      const [own, other] = [await there.tenant(), await there.tenant()]
-      for (const tenant of [own, other]) await tenant.add({ content: tenant.id })
-      await there.owner('create role connecting login')
-      await there.owner('grant twofold_app to connecting')
-      const list = (...statements: string[]) =>
-        there.deps.db.across([
-          raw('set local session authorization connecting'),
+    const own = await there.tenant()
+    const login = `connecting_${randomUUID().slice(0, 8)}`
+    await there.owner(`create role ${login} login`)
+    await there.owner(`grant twofold_app to ${login}`)
+    const failure = (statement: string) =>
+      there.deps.db
+        .across([
+          raw(`set local session authorization ${login}`),
           raw(`select set_config('role', 'twofold_app', true)`),
           sql`select authorize(${hashKey(own.key)}::bytea, null, null, null, now(), 'request-1', null)`,
           raw('reset role'),
-          ...statements.map(raw),
+          raw(statement),
         ])
+        .catch((error) => error)
+    try {
+      for (const tenant of [own, await there.tenant()]) await tenant.add({ content: tenant.id })
+      const seen = await failure(
+        `select refuse('conflict', 'seen', jsonb_build_object('as', current_user, 'content', (select jsonb_agg(content) from memories)))`,
+      )
+      expect(seen.details).toEqual({ as: login, content: [own.id] })
       for (const statement of ['set local role postgres', 'select hash from api_keys', 'drop table memories'])
-        expect([statement, await code(list(statement))]).toEqual([statement, PERMISSION_DENIED])
-      const rows = await list('select current_user::text as name', 'select content from memories')
-      expect(rows.slice(-2)).toEqual([[{ name: 'connecting' }], [{ content: own.id }]])
+        expect([statement, (await failure(statement)).code]).toEqual([statement, PERMISSION_DENIED])
     } finally {
+      // Roles outlive the database on a server; the embedded one goes with all it has, and its session may do this no more.
+      await there.owner(`drop role ${login}`).catch(() => undefined)
       await there.close()
     }
   })
