@@ -67,7 +67,7 @@ export async function compose(env: Env, over: Partial<Deps> = {}): Promise<Compo
       rollbackOnPartialFailure: env.ROLLBACK_ON_PARTIAL_FAILURE,
       defaultMaxStalenessMs: env.DEFAULT_MAX_STALENESS_MS,
       modelDeadlineMs: 5_000,
-      batchModelDeadlineMs: 10_000,
+      batchModelDeadlineMs: 8_000,
       graphDeadlineMs: 10_000,
       leaseMs: 30_000,
     },
