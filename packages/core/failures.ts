@@ -72,13 +72,29 @@ export interface ReplayTarget {
   code: string | null
 }
 
+const UNKNOWN =
+  'It is not known whether this request was carried out. The same request with the same Idempotency-Key, or for a new memory the same id, tells.'
+
+/** What a request still reads after it has written: when that fails, it cannot say that nothing was changed. */
+export async function afterWriting<T>(reading: Promise<T>): Promise<T> {
+  try {
+    return await reading
+  } catch (error) {
+    if (error instanceof VectorStoreError)
+      throw new VectorStoreError(error.step, { retryable: error.retryable, unsure: true, cause: error })
+    if (error instanceof Refusal && error.code === 'timeout')
+      throw new Refusal('timeout', `The database took too long. ${UNKNOWN}`, {}, { cause: error })
+    throw error
+  }
+}
+
 /** What the world is told of a failure: a refusal as it is, a store that is down as `unavailable`, all else `null` (internal). */
 export function asRefusal(error: unknown): Refusal | null {
   if (error instanceof Refusal) return error
   if (error instanceof PersistenceError && error.retryable) {
     const store = { vector: 'The database', graph: 'The graph', cache: 'The cache', queue: 'The queue', model: 'The model' }[error.store]
     const outcome = error.unsure
-      ? `${store} did not answer, and what this request asked for may have been done.`
+      ? `${store} did not answer, and what this request asked for may have been done. ${UNKNOWN}`
       : `${store} cannot be reached at the moment; nothing was changed by this request.`
     return new Refusal('unavailable', outcome, { retryAfterMs: 1000 }, { cause: error })
   }

@@ -45,7 +45,7 @@ export interface Database {
   /** Asks for a sign of life. Never throws. */
   health(): Promise<StoreHealth>
   /** What spans tenants: calls of definer functions only; no tenant is set, so row-level security shows nothing. */
-  across<const S extends readonly Statement<any>[]>(statements: S): Promise<Rows<S>>
+  across<const S extends readonly Statement<any>[]>(statements: S, options?: { write?: boolean; repeatable?: boolean }): Promise<Rows<S>>
 }
 
 /** Redis, used as a cache: every failure is swallowed by the port, counted and logged; a miss is `null`. */

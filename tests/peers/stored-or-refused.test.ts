@@ -63,6 +63,26 @@ describe('a write that the database refuses in its middle', () => {
     expect(await counts(it.owner)).toEqual(before)
   })
 
+  test('at the second part of a batch says so of each of its items, and calls the first part what it is: stored', async () => {
+    const items = Array.from({ length: 120 }, (_, i) => ({ userId: 'parts', content: `item ${i}`, extractEntities: false }))
+    await it.owner("alter table twofold.memories add constraint full_up check (content <> 'item 77') not valid")
+    const { status, json, text } = await asks.post('/v1/memories/batch', { items })
+    await it.owner('alter table twofold.memories drop constraint full_up')
+    expect([status, text.includes('full_up')]).toEqual([200, false])
+    expect(json.items.map((item: any) => item.error?.code ?? 'ok')).toEqual([
+      ...Array(50).fill('ok'),
+      ...Array(50).fill('internal'),
+      ...Array(20).fill('unavailable'),
+    ])
+    const kept = await all(asks, '/v1/memories?userId=parts')
+    expect(kept.map(({ content }) => content).sort()).toEqual(
+      items
+        .slice(0, 50)
+        .map(({ content }) => content)
+        .sort(),
+    )
+  })
+
   test('at the vector of a change leaves the version that was there, with its own vector', async () => {
     const { memory } = (await asks.post('/v1/memories', { userId: 'changed', content: 'likes green tea' })).json
     await it.owner('alter table twofold.past_embeddings add constraint full_up check (false) not valid')

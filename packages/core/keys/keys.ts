@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { Caller } from '@twofold/operation/caller.ts'
 import { invalid, Refusal } from '@twofold/operation/refusal.ts'
-import { Replay } from '../failures.ts'
+import { afterWriting, Replay } from '../failures.ts'
 import { claim } from '../idempotency.ts'
 import type { Written } from '../memories/remember.ts'
 import { granted } from '../namespaces/namespace.ts'
@@ -79,7 +79,7 @@ async function once<T extends KeyAnswer>(deps: Deps, caller: Caller, write: () =
     return { answer: await write(), replayed: false }
   } catch (error) {
     if (!(error instanceof Replay)) throw error
-    const { rows } = await deps.db.asCaller(caller, null, [selectKey(error.targets[0]?.id ?? '')])
+    const { rows } = await afterWriting(deps.db.asCaller(caller, null, [selectKey(error.targets[0]?.id ?? '')]))
     if (!rows[0][0]) throw noKey()
     return { answer: { key: rows[0][0].key } as T, replayed: true }
   }

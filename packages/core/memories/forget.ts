@@ -1,6 +1,6 @@
 import type { Caller } from '@twofold/operation/caller.ts'
 import { Refusal } from '@twofold/operation/refusal.ts'
-import { Replay } from '../failures.ts'
+import { afterWriting, Replay } from '../failures.ts'
 import { claim } from '../idempotency.ts'
 import type { Deps } from '../ports.ts'
 import type { Statement } from '../sql.ts'
@@ -48,7 +48,7 @@ export async function forget(deps: Deps, caller: Caller, id: string, options: Fo
     const vanished = error instanceof Refusal && (error.code === 'not_found' || error.code === 'version_mismatch')
     const before = error instanceof Replay ? error.targets : vanished && caller.idempotency ? await earlier(deps, caller) : null
     if (!before) throw error
-    const { rows } = await deps.db.asCaller(caller, null, [ledgerOf(id)])
+    const { rows } = await afterWriting(deps.db.asCaller(caller, null, [ledgerOf(id)]))
     return { answer: answer(deps, options.hard, rows[0][0], now, 'written'), replayed: true }
   }
 }

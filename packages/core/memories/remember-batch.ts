@@ -1,6 +1,7 @@
 import type { Caller } from '@twofold/operation/caller.ts'
+import { internal } from '@twofold/operation/problem.ts'
 import { Refusal } from '@twofold/operation/refusal.ts'
-import { Replay, type ReplayTarget } from '../failures.ts'
+import { asRefusal, Replay, type ReplayTarget } from '../failures.ts'
 import { introduce } from '../keys/introduce.ts'
 import { exactly } from '../namespaces/namespace.ts'
 import type { Authorized, Deps, Range } from '../ports.ts'
@@ -60,14 +61,24 @@ export async function rememberBatch(deps: Deps, caller: Caller, items: readonly 
   for (let part = 0; part * size < items.length; part++) {
     const mine = drafts.filter((d) => Math.floor(d.index / size) === part)
     const codes = outcomes.slice(part * size, (part + 1) * size)
-    const result = await writePart(deps, caller, mine, codes, { ranges, at, part, first: part * size, atomic })
-    result.items.forEach((outcome, i) => {
-      outcomes[part * size + i] = outcome
-    })
-    replayed ||= result.replayed
+    try {
+      const result = await writePart(deps, caller, mine, codes, { ranges, at, part, first: part * size, atomic })
+      outcomes.splice(part * size, result.items.length, ...result.items)
+      replayed ||= result.replayed
+    } catch (error) {
+      // What an earlier part stored is there: from then on a failure is that of the items it befell, not of the request.
+      if (part === 0) throw error
+      deps.log.error('batch.part_failed', { requestId: caller.requestId, part, error })
+      const failed = asRefusal(error) ?? internal(error)
+      const refusals = outcomes.slice(part * size).map((outcome, i) => codes[i] ?? outcome ?? no(i < codes.length ? failed : UNTRIED))
+      return { items: [...(outcomes.slice(0, part * size) as Rendered[]), ...refusals], replayed }
+    }
   }
   return { items: outcomes as Rendered[], replayed }
 }
+
+const no = (refusal: Refusal): Rendered => ({ ok: false, refusal })
+const UNTRIED = new Refusal('unavailable', 'Not tried, because items before it failed.')
 
 const namesOf = (d: Draft) => [d.id, ...(d.key === null ? [] : [`${d.namespace}/${d.key}`])]
 

@@ -17,7 +17,10 @@ const tenantOf = (row: Row): Tenant => ({ id: row.id, name: row.name, createdAt:
 /** Makes a tenant and its first admin key, whose secret is answered once. Refuses `conflict` for a known name. */
 export async function makeTenant(deps: Deps, name: string): Promise<{ tenant: Tenant; secret: string }> {
   const [id, secret, now] = [deps.id(), deps.secret(), deps.now().toISOString()]
-  await deps.db.across([sql`select make_tenant(${id}::uuid, ${name}, ${deps.id()}::uuid, ${hashOf(secret)}::bytea, ${now}::timestamptz)`])
+  await deps.db.across([sql`select make_tenant(${id}::uuid, ${name}, ${deps.id()}::uuid, ${hashOf(secret)}::bytea, ${now}::timestamptz)`], {
+    write: true,
+    repeatable: false,
+  })
   return { tenant: { id, name, createdAt: now, suspendedAt: null }, secret }
 }
 
@@ -34,7 +37,7 @@ export async function listTenants(
 /** Suspends a tenant (its keys answer `forbidden` from now on) or lets it go on. */
 export async function suspendTenant(deps: Deps, id: string, suspended: boolean): Promise<Tenant> {
   const at = suspended ? deps.now().toISOString() : null
-  const [rows] = await deps.db.across([sql<Row>`select * from suspend_tenant(${id}::uuid, ${at}::timestamptz)`])
+  const [rows] = await deps.db.across([sql<Row>`select * from suspend_tenant(${id}::uuid, ${at}::timestamptz)`], { write: true })
   if (!rows[0]) throw new Refusal('not_found', 'There is no such tenant.')
   return tenantOf(rows[0])
 }
