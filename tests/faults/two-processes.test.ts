@@ -1,6 +1,7 @@
+import { raw } from '@twofold/core/sql.ts'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { all, type Client, caughtUp, client, eventually } from '../client.ts'
-import { joinOf, KEY, launch, makeHome, type Process, start } from '../process.ts'
+import { joinOf, KEY, launch, makeHome, ownerOf, type Process, start } from '../process.ts'
 import { vectorOf } from '../random.ts'
 
 let home: Awaited<ReturnType<typeof makeHome>>
@@ -107,6 +108,26 @@ test('a key that one process revokes or rotates is dead in the other at once, an
     expect((await asks.get('/v1/memories?userId=two')).status).toBe(401)
     expect((await asks.post('/v1/memories', remembers('too late'))).status).toBe(401)
   }
+})
+
+test('Postgres itself dies under the writers of both: they live on, and keep what they acknowledged once', async () => {
+  const owner = await ownerOf(home.path)
+  const dies = () => owner([raw('/* past the check for it */ copy twofold.tenants from stdin')]).catch(String)
+  const answers = await Promise.all(
+    Array.from({ length: 60 }, async (_, n) => {
+      if (n % 20 === 10) expect(await dies()).toContain('HTTP status 503')
+      return (both[n % 2] as Client).post('/v1/memories', remembers(`written while Postgres dies ${n}`, { userId: 'dying' }))
+    }),
+  )
+  for (const { status, json } of answers) if (status !== 201) expect([status, json.code]).toEqual([503, 'unavailable'])
+  const kept: string[] = (await all(both[0], '/v1/memories?userId=dying')).map(({ id }) => id)
+  const acknowledged = answers.filter(({ status }) => status === 201).map(({ json }) => json.memory.id as string)
+  expect(acknowledged.length).toBeGreaterThan(30)
+  expect(acknowledged.filter((id) => !kept.includes(id))).toEqual([])
+  expect(new Set((await all(both[1], '/v1/memories?userId=dying')).map(({ content }) => content)).size).toBe(kept.length)
+  for (const asks of both) expect((await asks.get('/v1/health/ready')).status).toBe(200)
+  const { metrics } = await caughtUp(both[0])
+  expect(metrics).toMatchObject({ owedGraphWrites: 0, graphStoreCount: metrics.totalMemories, vectorStoreCount: metrics.totalMemories })
 })
 
 test('a process that cannot join says why in one line', async () => {
