@@ -25,7 +25,7 @@ export const takeCandidates = (most: number): Statement<{ taken: number }> => sq
     delete from collectable c using candidates k
     where c.tenant_id = current_tenant() and c.entity_id = k.entity_id
       and (k.entity_id = any(array(select id from locked))
-        or not exists (select from entities e where e.tenant_id = current_tenant() and e.id = k.entity_id))
+        or not exists (select from entities e where e.tenant_id = current_tenant() and e.id = k.entity_id offset 0))
     returning 1)
   select (select count(*)::int from taken) as taken,
     set_config('twofold.collecting', (select coalesce(array_agg(id), '{}')::text from locked), true)`

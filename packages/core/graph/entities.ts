@@ -57,7 +57,7 @@ function named(q: string, subject: string | undefined): Statement {
   const pairs = words.flatMap((spellings, word) => spellings.map((term) => ({ word, term })))
   return sql`
     select t.entity_id from jsonb_to_recordset(${JSON.stringify(pairs)}::jsonb) as w (word int, term int)
-    join entity_terms t on t.tenant_id = current_tenant() and t.term = w.term
+    join entity_terms t on t.tenant_id = current_tenant() and t.term = any(${pairs.map((pair) => pair.term)}::int[]) and t.term = w.term
       ${subject === undefined ? sql`` : sql`and t.subject = subject_number(${subject})`}
     group by t.entity_id having count(distinct w.word) = ${words.length}::int`
 }

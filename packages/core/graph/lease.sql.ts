@@ -18,7 +18,7 @@ const mentionedBy = (ids: readonly string[]): Statement => sql`
 const take = (picked: Statement, { lease, until }: LeaseTerms): Statement => sql`
   with picked as (${picked} for update skip locked)
   update ledger l set lease = ${lease}::uuid, leased_until = ${until}::timestamptz, attempts = l.attempts + 1
-  from picked p where l.tenant_id = current_tenant() and l.id = p.id`
+  where l.tenant_id = current_tenant() and l.id = any(array(select p.id from picked p))`
 
 /**
  * Leases those of `ids` that are due, at most `most` rows, and with memories the entities they mention: an edge cannot

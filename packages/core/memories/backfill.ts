@@ -59,7 +59,7 @@ const storeOwed = (made: readonly { id: string; version: number; embedding: stri
   with w as (select * from jsonb_to_recordset(${JSON.stringify(made)}::jsonb) as w (id uuid, version int, embedding text)),
   paid as (
     update memories m set owes_embedding = false from w
-    where m.tenant_id = current_tenant() and m.id = w.id and m.version = w.version and m.owes_embedding
+    where m.tenant_id = current_tenant() and m.id = any(${made.map((m) => m.id)}::uuid[]) and m.id = w.id and m.version = w.version and m.owes_embedding
     returning m.tenant_id, m.id, m.row, m.subject, m.namespace, m.type, m.kind, m.deleted_at, memory_json(m) as memory, w.embedding)
   insert into embeddings (tenant_id, memory_id, row, model, subject, namespace, type, kind, live, version, embedding)
   select p.tenant_id, p.id, p.row, ${model}, p.subject, p.namespace, p.type, p.kind, p.deleted_at is null,

@@ -53,9 +53,13 @@ export const retire = (ids: readonly string[], { action, reason, now }: Omit<Wri
 
 /** What idempotency rows know of the requests that wrote these memories: nothing from now on; sent again, they are `gone`. */
 export const releaseKeys = (ids: readonly string[]): Statement => sql`
+  with wrote as materialized (
+    select distinct v.actor, v.idempotency_key as key from memory_versions v
+    where v.tenant_id = current_tenant() and v.memory_id = any(${ids}::uuid[]) and v.idempotency_key is not null)
   update idempotency_keys k set request_hash = null
-  from memory_versions v
-  where v.tenant_id = current_tenant() and v.memory_id = any(${ids}::uuid[]) and k.tenant_id = v.tenant_id and k.key_id = v.actor and k.key = v.idempotency_key`
+  from wrote w
+  where k.tenant_id = current_tenant() and k.key_id = any(array(select actor from wrote)) and k.key = any(array(select key from wrote))
+    and k.key_id = w.actor and k.key = w.key`
 
 /** The rows and all that hangs on them, for good. Answers every version there was, so that caches can be cleared of them. */
 export const erase = (ids: readonly string[]): Statement<Removed> => sql<Removed>`

@@ -33,7 +33,7 @@ export const refuseTaken = (drafts: readonly Draft[]): Statement => sql`
   taken as (
     select w.index, m.id, m.pending_until is not null as pending, 'id' as by, coalesce(encode(v.request_hash, 'hex') = w.hash, false) as same
     from w
-    join memories m on m.tenant_id = current_tenant() and m.id = w.id
+    join memories m on m.tenant_id = current_tenant() and m.id = any(${drafts.map((d) => d.id)}::uuid[]) and m.id = w.id
     left join memory_versions v on v.tenant_id = m.tenant_id and v.memory_id = m.id and v.version = 1
     union all
     select w.index, m.id, m.pending_until is not null, 'key', false

@@ -4,7 +4,10 @@ import { raw, type Statement, sql } from '../sql.ts'
 import { terms, tokenizer, withoutAccents } from '../text/words.ts'
 import type { Draft } from './draft.ts'
 
-/** The statements that new memories and new versions have in common. Each takes any number of drafts. */
+/**
+ * The statements that new memories and new versions have in common. Each takes any number of drafts. Where rows are joined
+ * to drafts their ids are named as well: a planner that takes any JSON for a hundred rows reads thousands of memories instead.
+ */
 
 const json = (rows: unknown): string => JSON.stringify(rows)
 
@@ -75,7 +78,7 @@ export const updateMemories = (drafts: readonly (Draft & { readVersion: number }
       updated_at = greatest(${write.now}::timestamptz, m.updated_at + interval '1 ms'), deleted_at = null,
       owes_embedding = w.owes_embedding, owes_entities = w.owes_entities
     from w join seen s using (id)
-    where m.tenant_id = current_tenant() and m.id = w.id and m.version = s.version and m.pending_until is null
+    where m.tenant_id = current_tenant() and m.id = any(${drafts.map((d) => d.id)}::uuid[]) and m.id = w.id and m.version = s.version and m.pending_until is null
     returning m.*),
   guard as (select refuse('version_mismatch', 'The memory has changed since it was read.') from (select count(*) as n from made) c where c.n <> ${drafts.length}),
   versioned as (${recordVersions(write)})
@@ -102,7 +105,7 @@ export function upsertEmbeddings(drafts: readonly Pick<Draft, 'id' | 'embedding'
     on conflict do nothing)
   insert into embeddings (tenant_id, memory_id, row, model, subject, namespace, type, kind, live, version, embedding)
   select m.tenant_id, m.id, m.row, ${model}, m.subject, m.namespace, m.type, m.kind, ${live}::boolean, m.version, w.embedding::vector
-  from w join memories m on m.tenant_id = current_tenant() and m.id = w.id
+  from w join memories m on m.tenant_id = current_tenant() and m.id = any(${vectors.map((v) => v.id)}::uuid[]) and m.id = w.id
   order by m.id
   on conflict (tenant_id, memory_id, model) do update
     set embedding = excluded.embedding, version = excluded.version, type = excluded.type, kind = excluded.kind, live = excluded.live`
