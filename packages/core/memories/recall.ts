@@ -51,7 +51,7 @@ export async function recall(deps: Deps, caller: Caller, query: SearchQuery): Pr
   }
   return {
     results: results.slice(0, query.limit + (query.expand ? query.limit : 0)),
-    freshness: { asOf: query.asOf ?? now.toISOString(), graphLagMs: lagOf(rows, now), cached: false },
+    freshness: { asOf: query.asOf ?? now.toISOString(), graphLagMs: deps.settings.graphEnabled ? lagOf(rows, now) : 0, cached: false },
     degraded,
   }
 }

@@ -39,7 +39,9 @@ export async function embedTexts(
   priority: 'interactive' | 'background',
 ): Promise<(Float32Array | null)[]> {
   const { model } = deps.embedder
-  const vectors = await deps.cache.embeddings(model, texts)
+  const cached = await deps.cache.embeddings(model, texts)
+  // A model may have been given another number of dimensions since.
+  const vectors = cached.map((vector) => (vector?.length === deps.embedder.dimensions ? vector : null))
   const missing = [...new Set(texts.filter((_, i) => vectors[i] === null))]
   // In portions, so that a deadline in the middle of a batch costs only what was not reached.
   for (let i = 0; i < missing.length && !signal.aborted; i += PORTION) {

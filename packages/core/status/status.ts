@@ -54,7 +54,9 @@ const counts = (model: string): Statement<Counts> => sql<Counts>`
 /** How the tenant's two stores stand to each other, counted in the stores in this request, and how the stores themselves are. */
 export async function status(deps: Deps, caller: Caller): Promise<Status> {
   const { authorized, rows } = await deps.db.asCaller(caller, null, [counts(deps.embedder.model), graphStanding, readGeneration])
-  const [[count], [standing], [state]] = rows as [Counts[], GraphStanding[], { generations: number[] }[]]
+  const [[count], [inLedger], [state]] = rows as [Counts[], GraphStanding[], { generations: number[] }[]]
+  // A graph that is switched off is owed nothing, whatever the ledger notes of entities.
+  const standing = deps.settings.graphEnabled ? inLedger : undefined
   const [vectorStore, graphStore, cache, inGraph] = await Promise.all([
     deps.db.health(),
     deps.graph.health(),
@@ -78,7 +80,7 @@ export async function status(deps: Deps, caller: Caller): Promise<Status> {
     metrics: {
       ...sync,
       totalMemories: memories,
-      owedGraphWrites: deps.settings.graphEnabled ? (standing?.owed ?? 0) : 0,
+      owedGraphWrites: standing?.owed ?? 0,
       owedEmbeddings: owed_embeddings,
       owedEntities: owed_entities,
       oldestOwedMs,
