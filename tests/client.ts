@@ -61,9 +61,9 @@ export async function eventually<T>(look: () => Promise<T>, come: (seen: T) => b
   }
 }
 
-/** The status once the graph owes nothing. */
+/** The status once nothing is owed any more, neither to the graph nor by a model. */
 export const caughtUp = (asks: Client): Promise<any> =>
   eventually(
     async () => (await asks.get('/api/persistence/status')).json,
-    (status) => status.metrics.owedGraphWrites === 0,
+    ({ metrics }) => metrics.owedGraphWrites + metrics.owedEmbeddings + metrics.owedEntities === 0,
   )

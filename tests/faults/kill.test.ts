@@ -25,7 +25,7 @@ beforeAll(async () => {
 })
 afterAll(() => home.remove())
 
-test('kill -9 under eight writers, ten times over on one store, costs nothing that was acknowledged', { timeout: 180_000 }, async () => {
+test('kill -9 under eight writers, ten times over on one store, costs nothing that was acknowledged', { timeout: 300_000 }, async () => {
   console.log(`kill.test.ts: seed ${seed}`)
   for (let round = 0; round < ROUNDS; round++) {
     if (KILLED_STARTS.has(round)) await killWhileStarting()

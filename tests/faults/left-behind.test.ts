@@ -3,11 +3,14 @@ import { raw } from '@twofold/core/sql.ts'
 import { openQueueTable } from '@twofold/local/queue/table.ts'
 import { direct, type Sql } from '@twofold/local/sql/direct.ts'
 import { openPglite } from '@twofold/local/sql/pglite.ts'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { type Client, caughtUp, client, eventually } from '../client.ts'
 import { joinOf, KEY, makeHome, ownerOf, type Process, start } from '../process.ts'
 import { proxy } from '../proxy.ts'
 import { vectorOf } from '../random.ts'
+
+/** Processes start here, which a busy machine takes its time for. */
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 })
 
 let home: Awaited<ReturnType<typeof makeHome>>
 let service: Process

@@ -1,10 +1,13 @@
 import { readFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { all, type Client, client } from '../client.ts'
 import { KEY, launch, makeHome, start } from '../process.ts'
 import { random } from '../random.ts'
 import { Writer } from './writer.ts'
+
+/** Processes start here, which a busy machine takes its time for. */
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 })
 
 let home: Awaited<ReturnType<typeof makeHome>>
 beforeAll(async () => {

@@ -1,8 +1,11 @@
 import { raw } from '@twofold/core/sql.ts'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { all, type Client, caughtUp, client, eventually } from '../client.ts'
 import { joinOf, KEY, launch, makeHome, ownerOf, type Process, start } from '../process.ts'
 import { vectorOf } from '../random.ts'
+
+/** Processes start here, which a busy machine takes its time for. */
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 })
 
 let home: Awaited<ReturnType<typeof makeHome>>
 let keeper: Process

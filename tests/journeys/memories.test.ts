@@ -1,9 +1,12 @@
 import { readFile } from 'node:fs/promises'
-import { afterAll, beforeAll, expect, test } from 'vitest'
-import { all, type Client, caughtUp, client } from '../client.ts'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { all, type Client, caughtUp, client, eventually } from '../client.ts'
 import { KEY, makeHome, type Process, start } from '../process.ts'
 
 /** What people do with it, on the service as they start it, with the models that come with it. */
+
+/** Processes start here, which a busy machine takes its time for. */
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 })
 
 let home: Awaited<ReturnType<typeof makeHome>>
 let service: Process
@@ -12,6 +15,11 @@ beforeAll(async () => {
   home = await makeHome()
   service = await start(home.path)
   asks = client(service.url, KEY)
+  // The model is loaded by the first who needs it.
+  await eventually(
+    async () => (await asks.post('/v1/memories/search', { userId: 'nobody', query: 'anything' })).json.degraded,
+    (degraded) => degraded.length === 0,
+  )
 })
 afterAll(async () => {
   await service.end('SIGTERM')

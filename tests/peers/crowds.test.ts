@@ -57,7 +57,7 @@ test('four hundred writers on a hundred keys make a hundred memories, and every 
 const cosine = (a: readonly number[], b: readonly number[]): number => dot(a, b) / Math.sqrt(dot(a, a) * dot(b, b))
 const dot = (a: readonly number[], b: readonly number[]): number => a.reduce((sum, x, i) => sum + x * (b[i] as number), 0)
 
-test('a hundred and sixty creates at once are a hundred and sixty memories', async () => {
+test('a hundred and sixty creates at once are a hundred and sixty memories', { timeout: 120_000 }, async () => {
   const answers = await Promise.all(Array.from({ length: 160 }, (_, i) => asks.post('/v1/memories', remembers(`create ${i}`))))
   expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 201))
   const kept = new Set((await all(asks, '/v1/memories')).map(({ id }) => id))
