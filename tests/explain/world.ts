@@ -1,0 +1,71 @@
+import { randomUUID } from 'node:crypto'
+import type { Database, Deps } from '@twofold/core/ports.ts'
+import { sql } from '@twofold/core/sql.ts'
+import { compose } from '@twofold/functions/deps.ts'
+import { readEnv } from '@twofold/functions/env.ts'
+import { postgresGraph } from '@twofold/graph/postgres/graph.ts'
+import { type Caller, Timings } from '@twofold/operation/caller.ts'
+import { migratedDatabase } from '../database.ts'
+import { nativeDatabase } from '../graph/native.ts'
+import { fill, keyOf, TENANT } from './fill.ts'
+import { type Watched, watched } from './plan.ts'
+
+/** Half of the tenant is one large subject; what else there is are people with a hundred memories each. */
+const SIZES = { embedded: { large: 3_000, people: 20 }, native: { large: 60_000, people: 400 } }
+
+export interface World extends Pick<Watched, 'during'> {
+  /** The database without anybody watching. */
+  inner: Database
+  deps: Deps
+  /** Whoever has a key with this grant. */
+  caller(grant?: Grant): Caller
+  /** Of `user:u7`, with a key. */
+  memory: { id: string; namespace: string; key: string }
+  close(): Promise<void>
+}
+
+const GRANTS = ['*', 'user:u7'] as const
+export type Grant = (typeof GRANTS)[number]
+
+/**
+ * The service's own parts on a filled database: 100,000 memories on the Postgres server that TEST_DATABASE_URL names (two
+ * minutes), else 5,000 in the embedded one (20 seconds).
+ */
+export async function world(): Promise<World> {
+  const server = process.env.TEST_DATABASE_URL
+  const database = server ? await nativeDatabase(server) : await migratedDatabase()
+  const { large, people } = server ? SIZES.native : SIZES.embedded
+  const each = Object.fromEntries(Array.from({ length: people }, (_, i) => [`user:u${i}`, 100]))
+  await fill(database, { subjects: { 'user:large': large, ...each }, grants: GRANTS, others: 20 })
+  const { db, during } = watched(database.db)
+  const env = readEnv({ DATABASE_URL: database.url, DATABASE_HTTP_URL: database.fetchEndpoint, LOG_LEVEL: 'silent' })
+  const now = () => new Date('2026-03-01T12:00:00Z')
+  const composed = await compose(env, { db, now, graph: postgresGraph({ db, now }) })
+  const [[memory]] = await database.db.asTenant(TENANT, [
+    sql<
+      World['memory']
+    >`select m.id, m.namespace, m.key from readable_memories m where m.subject = 'user:u7' and m.key is not null order by m.id limit 1`,
+  ])
+  return {
+    deps: composed.deps,
+    inner: database.db,
+    during,
+    memory: memory as World['memory'],
+    caller: (grant = '*') => ({
+      keyHash: keyOf(grant),
+      scope: null,
+      operation: 'test',
+      requestId: randomUUID(),
+      onBehalfOf: null,
+      idempotency: null,
+      requestHash: Buffer.alloc(32),
+      ifMatch: null,
+      timings: new Timings(),
+      signal: AbortSignal.timeout(60_000),
+    }),
+    async close() {
+      await composed.close()
+      await database.close()
+    },
+  }
+}
