@@ -13,7 +13,7 @@ import { hashKey } from '@twofold/operation/read-caller.ts'
 import { ensureModel } from '@twofold/postgres/ensure-model.ts'
 import { migrate, readMigrations } from '@twofold/postgres/migrate.ts'
 import { type Client, client } from './client.ts'
-import { type Proxy, proxy } from './proxy.ts'
+import { type Cutter, proxy } from './proxy.ts'
 
 const MODEL = 'openai:test-embedding'
 export const DIMENSIONS = 64
@@ -27,8 +27,8 @@ export interface Hosted {
   url: string
   deps: Deps
   /** What stands between the service and its stores. */
-  database: Proxy
-  redis: Proxy
+  database: Cutter
+  redis: Cutter
   redisStore: RedisStore
   provider: Awaited<ReturnType<typeof providerServer>>
   /** One statement as the owner of the database, past every policy and every proxy. */

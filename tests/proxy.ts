@@ -12,7 +12,7 @@ export interface Passing {
   body: string
 }
 
-export interface Proxy {
+export interface Cutter {
   url: string
   /** Everything that came by since `watch` was last called. */
   seen: Passing[]
@@ -25,7 +25,7 @@ export interface Proxy {
 }
 
 /** Stands before an endpoint over HTTP and does to its requests what networks do. */
-export async function proxy(target: string): Promise<Proxy> {
+export async function proxy(target: string): Promise<Cutter> {
   const { origin } = new URL(target)
   const server = createServer(async (request, response) => {
     const passing = { path: request.url ?? '/', body: await read(request) }
@@ -57,7 +57,7 @@ export async function proxy(target: string): Promise<Proxy> {
 
   await listen(0)
   const { port } = server.address() as AddressInfo
-  const self: Proxy = {
+  const self: Cutter = {
     url: `http://127.0.0.1:${port}${new URL(target).pathname}`,
     seen: [],
     decide: undefined,
