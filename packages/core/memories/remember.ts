@@ -81,7 +81,8 @@ export interface Storing {
 
 /**
  * The statement list of new memories, one transaction. Throws `Replay` when the request was answered before and
- * `Taken` for ids and keys that exist; both also when its own first attempt arrived and only the answer did not. A twin that took an id or a key between the look and the write makes it look again.
+ * `Taken` for ids and keys that exist; both also when its own first attempt arrived and only the answer did not. A twin
+ * that took an id or a key between the look and the write makes it look again.
  */
 export async function store(
   deps: Deps,
