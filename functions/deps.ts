@@ -65,7 +65,6 @@ export async function compose(env: Env, over: Partial<Deps> = {}): Promise<Compo
     settings: {
       graphEnabled: env.ENABLE_GRAPH_STORE,
       rollbackOnPartialFailure: env.ROLLBACK_ON_PARTIAL_FAILURE,
-      defaultMaxStalenessMs: env.DEFAULT_MAX_STALENESS_MS,
       modelDeadlineMs: 5_000,
       batchModelDeadlineMs: 8_000,
       graphDeadlineMs: 10_000,

@@ -45,7 +45,6 @@ const Env = z.object({
   ROLLBACK_ON_PARTIAL_FAILURE: flag(false),
   RETRY_ATTEMPTS: whole(1, 10, 3),
   RETRY_DELAY_MS: whole(1, 10_000, 50),
-  DEFAULT_MAX_STALENESS_MS: whole(0, 86_400_000, 0),
   TWOFOLD_OPERATOR_KEY: z.string().min(16, 'at least 16 characters').optional(),
   LOG_LEVEL: z.enum(['info', 'warn', 'error', 'silent'], { error: 'info, warn, error or silent' }).default('warn'),
   NEO4J_URI: unavailable,

@@ -118,7 +118,6 @@ export interface Log {
 export interface Settings {
   graphEnabled: boolean
   rollbackOnPartialFailure: boolean
-  defaultMaxStalenessMs: number
   /** How long embedding and extraction of one write may take before they are owed. */
   modelDeadlineMs: number
   /** The same for a whole batch. */

@@ -47,7 +47,7 @@ function withSchema(schema: z.ZodType, given: Record<string, unknown>, errors: F
 const wording: z.core.$ZodErrorMap = (issue) => (issue.input === undefined && issue.code !== 'custom' ? 'is required' : undefined)
 
 /** Issues as paths and sentences. Of a union, the branch that came closest speaks. */
-export function fieldErrors(issues: readonly z.core.$ZodIssue[], above: PropertyKey[] = []): FieldError[] {
+function fieldErrors(issues: readonly z.core.$ZodIssue[], above: PropertyKey[] = []): FieldError[] {
   return issues.flatMap((issue) => {
     const path = [...above, ...issue.path]
     if (issue.code === 'unrecognized_keys')

@@ -3,7 +3,7 @@ import { types as defaults } from '@neondatabase/serverless'
 const ISO_LIKE = /^(\d{4,})-(\d\d)-(\d\d) (\d\d:\d\d:\d\d)(\.\d+)?([+-]\d\d)(?::?(\d\d))?$/
 
 /** `2026-01-02 03:04:05.678901+00` as ISO 8601 in UTC with milliseconds; `infinity` and years before Christ stay as they are. */
-export function isoTime(text: string): string {
+function isoTime(text: string): string {
   const parts = ISO_LIKE.exec(text)
   if (!parts) return text
   const [, year, month, day, time, fraction = '', hours, minutes = '00'] = parts

@@ -63,7 +63,6 @@ export class Clock {
 export const settings: Settings = {
   graphEnabled: true,
   rollbackOnPartialFailure: false,
-  defaultMaxStalenessMs: 0,
   modelDeadlineMs: 1000,
   batchModelDeadlineMs: 1000,
   graphDeadlineMs: 2000,

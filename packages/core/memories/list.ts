@@ -24,7 +24,7 @@ export interface Listing {
 }
 
 /** The namespaces that a request names; null when it names none. */
-export const rangesOf = (input: { namespace?: string; namespacePrefix?: string }): Range[] | null =>
+const rangesOf = (input: { namespace?: string; namespacePrefix?: string }): Range[] | null =>
   input.namespace !== undefined ? exactly(input.namespace) : input.namespacePrefix !== undefined ? below(input.namespacePrefix) : null
 
 /**

@@ -208,7 +208,7 @@ export const gather = (g: Gathering): Statement<RecallRow> => sql<RecallRow>`
  * Each score between 0 and 1 among the candidates, weighted and divided by the sum of the weights in play. Recency
  * halves every thirty days; importance counts from 0 to 10. Expects `scored (id, occurred_at, importance, text, entity, vector)`.
  */
-export const fused = ({ weights, vector, terms, now }: Pick<Gathering, 'weights' | 'vector' | 'terms' | 'now'>): Statement => {
+const fused = ({ weights, vector, terms, now }: Pick<Gathering, 'weights' | 'vector' | 'terms' | 'now'>): Statement => {
   const w = { ...weights, vector: vector === null ? 0 : weights.vector, text: terms.length === 0 ? 0 : weights.text }
   const total = w.vector + w.text + w.recency + w.importance
   const all = sql`(${total}::float8 + case when x.emax is null then 0 else ${w.entity}::float8 end)`

@@ -79,7 +79,7 @@ export async function revise(
 }
 
 /** Refuses a caller who named another version than the current one. */
-export function expectVersion(caller: Caller, memory: { version: number }): void {
+function expectVersion(caller: Caller, memory: { version: number }): void {
   if (caller.ifMatch !== null && caller.ifMatch !== memory.version) throw mismatch(memory.version)
 }
 
