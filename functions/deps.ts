@@ -74,10 +74,7 @@ export async function compose(env: Env, over: Partial<Deps> = {}): Promise<Compo
     now,
     id: () => v7(),
     secret: () => `tf_${randomBytes(32).toString('base64url')}`,
-    verifiedKeys: {
-      get: (hash) => verifiedKeys.get(hash.toString('hex')) ?? null,
-      set: (hash, authorized) => void verifiedKeys.set(hash.toString('hex'), authorized),
-    },
+    verifiedKeys: { get: (hash) => verifiedKeys.get(hash.toString('hex')) ?? null },
     ...over,
   }
   return {

@@ -28,11 +28,6 @@ export class GraphStoreError extends PersistenceError {
   readonly store = 'graph'
 }
 
-export class SyncError extends PersistenceError {
-  override readonly name = 'SyncError'
-  readonly store = 'graph'
-}
-
 /** An embedding or language model failed, timed out or answered what cannot be used. Never fails a write. */
 export class ModelError extends PersistenceError {
   override readonly name = 'ModelError'

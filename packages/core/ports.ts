@@ -147,5 +147,5 @@ export interface Deps {
   /** A new API key: 256 random bits. */
   secret(): string
   /** What the database said of a key in the last minute. Only a hint (may a model be called, which grants to search): never authorizes. */
-  verifiedKeys: { get(keyHash: Buffer): Authorized | null; set(keyHash: Buffer, authorized: Authorized): void }
+  verifiedKeys: { get(keyHash: Buffer): Authorized | null }
 }

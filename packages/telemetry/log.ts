@@ -34,7 +34,6 @@ const QUOTES_NOTHING = new Set([
   'VectorStoreError',
   'GraphStoreError',
   'ModelError',
-  'SyncError',
   'TimeoutError',
   'AbortError',
   'Unreachable',

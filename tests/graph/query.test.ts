@@ -40,7 +40,7 @@ afterAll(() => database.close())
 beforeEach(async () => {
   clock = new Clock()
   graph = watched(db, clock)
-  deps = { ...depsOf(db, graph, clock), verifiedKeys: { get: () => null, set() {} } } as unknown as Deps
+  deps = { ...depsOf(db, graph, clock), verifiedKeys: { get: () => null } } as unknown as Deps
   mine = await makeTenant(db, randomUUID())
 })
 

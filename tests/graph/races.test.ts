@@ -54,7 +54,7 @@ describe.skipIf(!server)('on a native Postgres (TEST_DATABASE_URL)', () => {
         embedder: { model: 'embedded:minilm-l6-v2-fp16', dimensions: 384 },
         extractor: { model: 'none' },
         queue: { nudge: async () => undefined },
-        verifiedKeys: { get: () => null, set: () => undefined },
+        verifiedKeys: { get: () => null },
       } as unknown as Deps
       mine = await makeTenant(db, randomUUID())
     })

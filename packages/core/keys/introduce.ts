@@ -6,9 +6,5 @@ import type { Authorized, Deps, Range } from '../ports.ts'
  * call). Costs a round trip only for a key not seen lately. The request itself is authorized again where it answers.
  */
 export async function introduce(deps: Deps, caller: Caller, ranges: readonly Range[] | null): Promise<Authorized> {
-  const seen = deps.verifiedKeys.get(caller.keyHash)
-  if (seen) return seen
-  const { authorized } = await deps.db.asCaller(caller, ranges, [])
-  deps.verifiedKeys.set(caller.keyHash, authorized)
-  return authorized
+  return deps.verifiedKeys.get(caller.keyHash) ?? (await deps.db.asCaller(caller, ranges, [])).authorized
 }

@@ -1,12 +1,11 @@
 import { Refusal } from '@twofold/operation/refusal.ts'
-import { merge, normalize } from '../entities/entity.ts'
 import { ModelError } from '../failures.ts'
 import { subjectOf } from '../namespaces/namespace.ts'
 import type { Deps } from '../ports.ts'
 import { type Statement, sql } from '../sql.ts'
 import { textOf } from './draft.ts'
 import type { Memory } from './memory.ts'
-import { embedTexts } from './understand.ts'
+import { embedTexts, findMentions } from './understand.ts'
 import { embeddedOf, linkEntities, type Mentioning, oweMemories, upsertEntities, vectorText } from './write.sql.ts'
 
 interface Owing {
@@ -42,12 +41,7 @@ export async function backfill(deps: Deps, tenant: string, most: number, signal:
 
 async function fillEmbeddings(deps: Deps, tenant: string, memories: readonly Memory[], signal: AbortSignal): Promise<void> {
   if (memories.length === 0) return
-  const vectors = await embedTexts(
-    deps,
-    memories.map((m) => textOf(m, m.occurredAt !== m.createdAt)),
-    signal,
-    'background',
-  )
+  const vectors = await embedTexts(deps, memories.map(textOf), signal, 'background')
   const made = memories.flatMap((m, i) => (vectors[i] ? [{ id: m.id, version: m.version, embedding: vectorText(vectors[i]) }] : []))
   if (made.length === 0) return
   await deps.db.asTenant(tenant, [storeOwed(made, deps.embedder.model)])
@@ -72,15 +66,9 @@ const storeOwed = (made: readonly { id: string; version: number; embedding: stri
 async function fillEntities(deps: Deps, tenant: string, memories: readonly Memory[], signal: AbortSignal): Promise<void> {
   if (memories.length === 0) return
   try {
-    const known = (m: Memory) => [...(m.speaker ? [m.speaker] : []), ...m.entities.filter((e) => e.type === 'person').map((e) => e.value)]
-    const found = await deps.extractor.extract(
-      memories.map((m) => ({ text: m.content, known: known(m) })),
-      { signal },
-    )
+    const mentions = await findMentions(deps, memories, signal)
     for (const [i, memory] of memories.entries()) {
-      const { entities, relations } = found[i] ?? { entities: [], relations: [] }
-      const all = merge(memory, { entities: entities.map((e) => ({ ...e, normalized: normalize(e.value) })), relations })
-      await storeMentions(deps, tenant, { ...memory, ...all, subject: subjectOf(memory.namespace) })
+      await storeMentions(deps, tenant, { ...memory, ...mentions[i], subject: subjectOf(memory.namespace) })
     }
   } catch (error) {
     if (!(error instanceof ModelError)) throw error

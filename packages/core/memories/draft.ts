@@ -68,7 +68,7 @@ export function draft(deps: Deps, input: RememberInput, at: Date): Draft {
     expiresAt: input.expiresAt ?? null,
   }
   refuseExpired(fields.expiresAt, now)
-  const text = textOf(fields, fields.occurredAt !== now)
+  const text = textOf({ ...fields, createdAt: now })
   return {
     ...fields,
     terms: terms(text),
@@ -117,12 +117,12 @@ export function redraft(deps: Deps, memory: Memory, changes: Changes, at: Date):
     expiresAt: kept('expiresAt'),
   }
   if (changes.expiresAt !== undefined) refuseExpired(fields.expiresAt, now)
-  const text = textOf(fields, fields.occurredAt !== memory.createdAt)
+  const text = textOf({ ...fields, createdAt: memory.createdAt })
   return {
     ...fields,
     terms: terms(text),
     embedding: changes.embedding ? unit(deps, changes.embedding) : null,
-    toEmbed: changes.embedding || text === textOf(memory, memory.occurredAt !== memory.createdAt) ? null : text,
+    toEmbed: changes.embedding || text === textOf(memory) ? null : text,
     toExtract: extract ? content : null,
     owesEmbedding: false,
     owesEntities: false,
@@ -130,9 +130,9 @@ export function redraft(deps: Deps, memory: Memory, changes: Changes, at: Date):
   }
 }
 
-/** A time that the caller named is part of the text ("what happened in May?"); the time of writing is not. */
-export const textOf = ({ content, speaker, occurredAt }: Pick<Memory, 'content' | 'speaker' | 'occurredAt'>, dated: boolean) =>
-  indexedText({ content, speaker, occurredAt: dated ? new Date(occurredAt) : null })
+/** What is embedded and indexed of a memory. A time that the caller named is part of it ("what happened in May?"), the time of writing is not. */
+export const textOf = ({ content, speaker, occurredAt, createdAt }: Pick<Memory, 'content' | 'speaker' | 'occurredAt' | 'createdAt'>) =>
+  indexedText({ content, speaker, occurredAt: occurredAt === createdAt ? null : new Date(occurredAt) })
 
 const hashOf = (input: unknown) => createHash('sha256').update(canonical(input)).digest('hex')
 

@@ -40,7 +40,7 @@ export async function forget(deps: Deps, caller: Caller, id: string, options: Fo
     if (options.hard)
       await deps.cache.forgetEmbeddings(
         deps.embedder.model,
-        removed.map(({ memory }) => textOf(memory, memory.occurredAt !== memory.createdAt)),
+        removed.map(({ memory }) => textOf(memory)),
       )
     const cache = await announce(deps, caller, authorized, [{ id, subject: (removed[0] as Removed).subject }])
     return { answer: answer(deps, options.hard, ledger, now, cache), replayed: false }

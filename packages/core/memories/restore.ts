@@ -28,7 +28,7 @@ export async function restore(deps: Deps, caller: Caller, id: string, version?: 
       if (!past) throw notFound()
       const { content, value, key, type, kind, summary, importance, metadata, tags, entities, relations } = past
       const { conversationId, sessionId, taskId, speaker, occurredAt, expiresAt } = past
-      const retexted = textOf(past, past.occurredAt !== past.createdAt) !== textOf(memory, memory.occurredAt !== memory.createdAt)
+      const retexted = textOf(past) !== textOf(memory)
       const again = expiresAt !== null && expiresAt <= at.toISOString() ? null : expiresAt
       return redraft(
         deps,

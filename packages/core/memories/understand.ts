@@ -1,5 +1,5 @@
 import type { Caller } from '@twofold/operation/caller.ts'
-import { merge, normalize } from '../entities/entity.ts'
+import { type Mentions, merge, normalize } from '../entities/entity.ts'
 import { ModelError } from '../failures.ts'
 import type { Deps } from '../ports.ts'
 import type { Draft } from './draft.ts'
@@ -71,13 +71,9 @@ async function extractDrafts(deps: Deps, drafts: readonly Draft[], signal: Abort
   const wanting = drafts.filter((d) => d.toExtract !== null)
   if (wanting.length === 0) return
   try {
-    const found = await deps.extractor.extract(
-      wanting.map((d) => ({ text: d.toExtract as string, known: known(d) })),
-      { signal },
-    )
+    const mentions = await findMentions(deps, wanting, signal)
     wanting.forEach((d, i) => {
-      const { entities, relations } = found[i] ?? { entities: [], relations: [] }
-      Object.assign(d, merge(d, { entities: entities.map((e) => ({ ...e, normalized: normalize(e.value) })), relations }))
+      Object.assign(d, mentions[i])
     })
   } catch (error) {
     if (!(error instanceof ModelError)) throw error
@@ -86,4 +82,20 @@ async function extractDrafts(deps: Deps, drafts: readonly Draft[], signal: Abort
   }
 }
 
-const known = (d: Draft) => [...(d.speaker ? [d.speaker] : []), ...d.entities.filter((e) => e.type === 'person').map((e) => e.value)]
+type Said = Mentions & { content: string; speaker: string | null }
+
+/** What each content mentions beside what is known already, which wins. The people known in it help to find them. Throws `ModelError`. */
+export async function findMentions(deps: Deps, said: readonly Said[], signal: AbortSignal): Promise<Mentions[]> {
+  const people = ({ speaker, entities }: Said) => [
+    ...(speaker ? [speaker] : []),
+    ...entities.filter((e) => e.type === 'person').map((e) => e.value),
+  ]
+  const found = await deps.extractor.extract(
+    said.map((each) => ({ text: each.content, known: people(each) })),
+    { signal },
+  )
+  return said.map((each, i) => {
+    const { entities, relations } = found[i] ?? { entities: [], relations: [] }
+    return merge(each, { entities: entities.map((e) => ({ ...e, normalized: normalize(e.value) })), relations })
+  })
+}

@@ -59,8 +59,7 @@ export async function revise(
   revision: Revision,
 ): Promise<Written<Remembered>> {
   for (;;) {
-    const { authorized, rows } = await deps.db.asCaller(caller, null, [statement])
-    deps.verifiedKeys.set(caller.keyHash, authorized)
+    const { rows } = await deps.db.asCaller(caller, null, [statement])
     const row = rows[0][0]
     try {
       if (!row) throw notFound()
