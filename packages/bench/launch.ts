@@ -19,13 +19,17 @@ export interface Running {
 
 const START = fileURLToPath(new URL('../local/start.ts', import.meta.url))
 
-/** Starts the service on a home and waits until it is ready; what the embedded model answers comes with npm install. Throws with what it said when it ends before. */
-export async function launch(home: string): Promise<Running> {
+/**
+ * Starts the service on a home and waits until it is ready; what the embedded model answers comes with npm install. `variables` name real
+ * parts. Throws with what it said when it ends before.
+ */
+export async function launch(home: string, variables: Record<string, string> = {}): Promise<Running> {
   const started = performance.now()
   const child = spawn(process.execPath, [START], {
-    env: { PATH: '/usr/bin:/bin', PORT: '0', TWOFOLD_HOME: home },
+    env: { PATH: '/usr/bin:/bin', PORT: '0', TWOFOLD_HOME: home, ...variables },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
+  process.once('exit', () => child.kill())
   let said = ''
   child.stderr.on('data', (bytes) => {
     said += bytes

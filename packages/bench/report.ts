@@ -1,8 +1,8 @@
 import type { Beside, Compared, Found } from './compare.ts'
 import type { Filled } from './fill.ts'
-import type { Latency } from './measure.ts'
 import type { Modelled } from './model.ts'
 import type { Start } from './starts.ts'
+import { megabytes, ms, pair, seconds, table, times } from './tables.ts'
 
 export interface Measured {
   date: string
@@ -13,20 +13,11 @@ export interface Measured {
   model: Modelled
 }
 
-const ms = (n: number) => (n < 10 ? n.toFixed(1) : n.toFixed(0))
-const times = (n: number) => n.toFixed(2)
-const megabytes = (bytes: number) => `${Math.round(bytes / 1e6)} MB`
-const seconds = (s: number) => `${s.toFixed(1)} s`
-const pair = ({ p50, p95 }: Latency) => `${ms(p50)} / ${ms(p95)}`
 const parts = (named: Record<string, number>) =>
   Object.entries(named)
     .filter(([, value]) => value >= 0.05)
     .map(([name, value]) => `${name} ${ms(value)}`)
     .join(', ')
-
-const row = (...cells: (string | number)[]) => `| ${cells.join(' | ')} |`
-const table = (head: string[], rows: (string | number)[][]) =>
-  [row(...head), row(...head.map(() => '---')), ...rows.map((cells) => row(...cells))].join('\n')
 
 /** The figures as Markdown: for the screen, and for the page that is kept. */
 export function report({ date, machine, first, warm, sizes, model }: Measured): string {
