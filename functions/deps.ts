@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { disabledCache, redisCache } from '@twofold/cache/redis.ts'
 import { asRefusal } from '@twofold/core/failures.ts'
+import type { GraphPort } from '@twofold/core/graph/port.ts'
 import type { Authorized, Cache, Database, Deps, GraphQueue, Log } from '@twofold/core/ports.ts'
 import { sql } from '@twofold/core/sql.ts'
 import { disabledGraph } from '@twofold/graph/disabled.ts'
@@ -30,7 +31,11 @@ export const composed = once(() => compose(readEnv()))
 const BREAKERS = {
   postgres: { failures: 5, recoveryMs: 30_000 },
   redis: { failures: 3, recoveryMs: 10_000 },
+  neo4j: { failures: 3, recoveryMs: 45_000 },
 }
+
+/** Connections opened at once and at most: a container of Lambda serves one request at a time. */
+const POOLS = { lambda: { min: 1, max: 5 }, process: { min: 10, max: 50 } }
 
 /** How long the database's word on a key is good for as a hint. */
 const VERIFIED_MS = 60_000
@@ -53,7 +58,7 @@ export async function compose(env: Env, over: Partial<Deps> = {}): Promise<Compo
   const db = noticing(connection, verifiedKeys, now)
   const embedder = await makeEmbedder({ ...reached(env, env.EMBEDDING_MODEL), dimensions: env.EMBEDDING_DIMENSIONS })
   const extractor = await makeExtractor(reached(env, env.LANGUAGE_MODEL))
-  const graph = env.ENABLE_GRAPH_STORE ? postgresGraph({ db, now }) : disabledGraph({ now })
+  const graph = await graphOf(env, { db, now, log, telemetry })
   const deps: Deps = {
     db,
     graph,
@@ -111,6 +116,35 @@ function noticing(db: Database, verified: LRUCache<string, Authorized>, now: () 
     },
   }
 }
+
+/** Neo4j where there is one, and its driver loaded only then; else tables beside the truth. */
+async function graphOf(
+  env: Env,
+  { db, now, log, telemetry }: { db: Database; now: () => Date; log: Log; telemetry: Telemetry },
+): Promise<GraphPort> {
+  if (!env.ENABLE_GRAPH_STORE) return disabledGraph({ now })
+  if (env.NEO4J_URI === undefined) return postgresGraph({ db, now })
+  const { neo4jGraph } = await import('@twofold/graph/neo4j/graph.ts')
+  const usual = env.AWS_LAMBDA_FUNCTION_NAME === undefined ? POOLS.process : POOLS.lambda
+  const max = env.NEO4J_POOL_MAX ?? usual.max
+  return neo4jGraph({
+    ...neo4jOf(env, env.NEO4J_URI),
+    pool: { min: Math.min(env.NEO4J_POOL_MIN ?? usual.min, max), max },
+    breaker: BREAKERS.neo4j,
+    retry: { attempts: env.RETRY_ATTEMPTS, delayMs: env.RETRY_DELAY_MS },
+    now,
+    log,
+    count: (what) => telemetry.count('twofold_graph_total', { what }),
+  })
+}
+
+/** How this configuration reaches Neo4j. */
+export const neo4jOf = (env: Env, uri: string) => ({
+  uri,
+  username: env.NEO4J_USERNAME,
+  password: env.NEO4J_PASSWORD,
+  database: env.NEO4J_DATABASE,
+})
 
 function cacheOf(env: Env, { now, log, telemetry }: { now: () => Date; log: Log; telemetry: Telemetry }): Cache {
   if (env.UPSTASH_REDIS_REST_URL === undefined) return disabledCache(now)

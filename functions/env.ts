@@ -30,8 +30,15 @@ const Env = z.object({
   DATABASE_HTTP_URL: url('http:', 'https:').optional(),
   UPSTASH_REDIS_REST_URL: url('http:', 'https:').optional(),
   UPSTASH_REDIS_REST_TOKEN: z.string().min(1).optional(),
+  NEO4J_URI: url('neo4j:', 'neo4j+s:', 'neo4j+ssc:', 'bolt:', 'bolt+s:', 'bolt+ssc:').optional(),
+  NEO4J_USERNAME: z.string().min(1).default('neo4j'),
+  NEO4J_PASSWORD: z.string().min(1).optional(),
+  NEO4J_DATABASE: z.string().min(1).default('neo4j'),
+  NEO4J_POOL_MIN: whole(1, 1000, 0).transform((n) => n || undefined),
+  NEO4J_POOL_MAX: whole(1, 1000, 0).transform((n) => n || undefined),
   GRAPH_QUEUE_URL: url('http:', 'https:').optional(),
   AWS_ENDPOINT_URL_SQS: url('http:', 'https:').optional(),
+  AWS_LAMBDA_FUNCTION_NAME: z.string().optional(),
   AWS_REGION: z.string().min(1).default('us-east-1'),
   AWS_ACCESS_KEY_ID: z.string().min(1).optional(),
   AWS_SECRET_ACCESS_KEY: z.string().min(1).optional(),
@@ -47,12 +54,11 @@ const Env = z.object({
   RETRY_DELAY_MS: whole(1, 10_000, 50),
   TWOFOLD_OPERATOR_KEY: z.string().min(16, 'at least 16 characters').optional(),
   LOG_LEVEL: z.enum(['info', 'warn', 'error', 'silent'], { error: 'info, warn, error or silent' }).default('warn'),
-  NEO4J_URI: unavailable,
   INGEST_QUEUE_URL: unavailable,
 })
 export type Env = z.infer<typeof Env>
 
-const SECRET = /KEY|TOKEN|URL|PASSWORD/
+const SECRET = /KEY|TOKEN|UR[LI]|PASSWORD/
 
 /** Reads and checks the variables; throws one error with a line for each bad one. */
 export function readEnv(variables: Record<string, string | undefined> = process.env): Env {

@@ -1,26 +1,22 @@
 import { createHash, randomUUID } from 'node:crypto'
+import { GraphStoreError } from '@twofold/core/failures.ts'
+import type { GraphPort } from '@twofold/core/graph/port.ts'
 import type { Memory, RememberInput } from '@twofold/core/memories/memory.ts'
 import type { Deps } from '@twofold/core/ports.ts'
 import { sql } from '@twofold/core/sql.ts'
-import { listen } from '@twofold/local/http/listen.ts'
-import { direct } from '@twofold/local/sql/direct.ts'
-import { sqlEndpoint } from '@twofold/local/sql/endpoint.ts'
 import { type TestDatabase, testDatabase } from '@twofold/local/sql/fixture.ts'
-import { openPostgres } from '@twofold/local/sql/postgres.ts'
 import { providerServer } from '@twofold/models/fixture.ts'
 import { serve } from '@twofold/operation/http.ts'
 import { hashKey } from '@twofold/operation/read-caller.ts'
 import { ensureModel } from '@twofold/postgres/ensure-model.ts'
 import { migrate, readMigrations } from '@twofold/postgres/migrate.ts'
-import pg from 'pg'
+import { lineTo } from '../tests/line.ts'
 import { type Composed, compose } from './deps.ts'
 import { readEnv } from './env.ts'
 import { operations } from './operations.ts'
 
 const EMBEDDING = 'openai:test-embedding'
 const DIMENSIONS = 64
-/** A native Postgres with pgvector to run on in place of the embedded one. */
-const server = process.env.TEST_DATABASE_URL
 
 export interface Answer {
   status: number
@@ -72,12 +68,12 @@ export interface Tenant {
 }
 
 /**
- * The whole service in one process for tests: the real routes and drivers over the embedded database (or a
- * native one, by TEST_DATABASE_URL), and a model
- * provider that answers deterministic vectors. Each test file makes one, and each test a tenant of its own.
+ * The whole service in one process for tests: the real routes and drivers over the embedded database and graph (or a
+ * native Postgres by TEST_DATABASE_URL and a Neo4j by TEST_NEO4J_URI), and a model provider that answers deterministic
+ * vectors. With NEO4J_URI empty the graph is the tables beside the truth in any case. Each test file makes one, and each test a tenant of its own.
  */
 export async function world(variables: Record<string, string> = {}, over: Partial<Deps> = {}): Promise<World> {
-  const database = server ? await nativeDatabase(server) : await embeddedDatabase()
+  const database = await migratedDatabase()
   const provider = await providerServer()
   const told: Record<string, string> = {
     DATABASE_URL: database.url,
@@ -91,7 +87,9 @@ export async function world(variables: Record<string, string> = {}, over: Partia
     ...variables,
   }
   let ahead = 0
-  const composed = await compose(readEnv(told), { now: () => new Date(Date.now() + ahead), ...over })
+  const now = () => new Date(Date.now() + ahead)
+  const neo4j = told.NEO4J_URI === undefined && told.ENABLE_GRAPH_STORE !== 'false' ? await neo4jOfTests(now) : null
+  const composed = await compose(readEnv(told), { now, ...(neo4j && { graph: neo4j.graph }), ...over })
   const app = serve(operations, composed.surroundings)
   const request = async (method: string, path: string, body?: unknown, { key = null, headers = {} }: Ask = {}): Promise<Answer> => {
     const response = await app.request(path, {
@@ -110,7 +108,7 @@ export async function world(variables: Record<string, string> = {}, over: Partia
   return {
     deps: composed.deps,
     composed,
-    variables: told,
+    variables: { ...told, ...neo4j?.variables },
     provider,
     owner: database.sql,
     request,
@@ -118,12 +116,12 @@ export async function world(variables: Record<string, string> = {}, over: Partia
       ahead += ms
     },
     async withGraph(state, work) {
-      const [before, after] = TROUBLE[state]
-      await database.sql(before)
+      const trouble = (neo4j?.trouble ?? troubleOfTables(database))[state]
+      await trouble.begin()
       try {
         return await work()
       } finally {
-        await database.sql(after)
+        await trouble.end()
       }
     },
     async tenant() {
@@ -157,46 +155,69 @@ export async function world(variables: Record<string, string> = {}, over: Partia
     },
     async close() {
       await composed.close()
+      await neo4j?.close()
       await provider.close()
       await database.close()
     },
   }
 }
 
-async function embeddedDatabase(): Promise<TestDatabase> {
-  return testDatabase({ key: JSON.stringify([EMBEDDING, await readMigrations()]), prepare })
+async function migratedDatabase(): Promise<TestDatabase> {
+  return testDatabase({
+    key: JSON.stringify([EMBEDDING, await readMigrations()]),
+    async prepare({ url, owner }) {
+      await migrate({ ownerUrl: owner.url, fetchEndpoint: owner.fetchEndpoint, url })
+      await ensureModel(owner, EMBEDDING, DIMENSIONS)
+    },
+  })
 }
 
-/** A database of its own on a native Postgres, where transactions really run at the same time. */
-async function nativeDatabase(server: string): Promise<TestDatabase> {
-  const name = `world_${randomUUID().replaceAll('-', '')}`
-  const admin = new pg.Client({ connectionString: server })
-  await admin.connect()
-  await admin.query(`create database ${name}`)
-  const url = Object.assign(new URL(server), { pathname: `/${name}` }).href
-  const backend = openPostgres({ url, log: () => undefined })
-  const http = await listen({ sql: sqlEndpoint({ backend, connectionString: url }) }, { log: console.error })
-  const fetchEndpoint = `${http.url}/sql`
-  await prepare({ url, fetchEndpoint })
+type Trouble = Record<'down' | 'refusing', { begin(): Promise<unknown>; end(): Promise<unknown> }>
+
+const troubleOfTables = ({ sql }: TestDatabase): Trouble => ({
+  down: {
+    begin: () => sql('alter table graph.nodes rename to nodes_away'),
+    end: () => sql('alter table graph.nodes_away rename to nodes'),
+  },
+  refusing: {
+    begin: () => sql('alter table graph.nodes add constraint refusing check (false) not valid'),
+    end: () => sql('alter table graph.nodes drop constraint refusing'),
+  },
+})
+
+/** The Neo4j that TEST_NEO4J_URI names, by a line of this world's own that can be cut; null without one. */
+async function neo4jOfTests(now: () => Date) {
+  const { TEST_NEO4J_URI, TEST_NEO4J_USERNAME = 'neo4j', TEST_NEO4J_PASSWORD } = process.env
+  if (!TEST_NEO4J_URI) return null
+  const { neo4jGraph } = await import('@twofold/graph/neo4j/graph.ts')
+  const line = await lineTo(TEST_NEO4J_URI)
+  await line.open()
+  const real = neo4jGraph({
+    ...{ uri: line.url, username: TEST_NEO4J_USERNAME, password: TEST_NEO4J_PASSWORD, database: 'neo4j' },
+    pool: { min: 1, max: 10 },
+    // Never opens: the next test begins where the line is whole again.
+    breaker: { failures: 1_000_000, recoveryMs: 1 },
+    retry: { attempts: 3, delayMs: 5 },
+    now,
+    log: { info() {}, warn() {}, error() {} },
+  })
+  let refuses = false
+  // A Community server can be made to refuse no node that the service writes, so this is said in its place.
+  const apply: GraphPort['apply'] = async (...batch) => {
+    if (refuses) throw new GraphStoreError('apply', { retryable: false, cause: new Error('refusing') })
+    return real.apply(...batch)
+  }
+  const set = (to: boolean) => async () => {
+    refuses = to
+  }
+  const trouble: Trouble = { down: { begin: line.cut, end: line.open }, refusing: { begin: set(true), end: set(false) } }
   return {
-    url,
-    fetchEndpoint,
-    sql: direct(backend),
+    graph: { ...real, apply },
+    variables: { NEO4J_URI: line.url, NEO4J_USERNAME: TEST_NEO4J_USERNAME, NEO4J_PASSWORD: TEST_NEO4J_PASSWORD ?? '' },
+    trouble,
     async close() {
-      await http.close()
-      await backend.close()
-      await admin.query(`drop database ${name} with (force)`)
-      await admin.end()
+      await real.close()
+      await line.cut()
     },
   }
 }
-
-async function prepare({ url, fetchEndpoint }: { url: string; fetchEndpoint: string }): Promise<void> {
-  await migrate({ ownerUrl: url, fetchEndpoint })
-  await ensureModel({ url, fetchEndpoint }, EMBEDDING, DIMENSIONS)
-}
-
-const TROUBLE = {
-  down: ['alter table graph.nodes rename to nodes_away', 'alter table graph.nodes_away rename to nodes'],
-  refusing: ['alter table graph.nodes add constraint refusing check (false) not valid', 'alter table graph.nodes drop constraint refusing'],
-} as const

@@ -21,6 +21,8 @@ let here: World
 let tenant: Tenant
 let id: string
 let keyId: string
+let anna: string
+let promised: string
 const before = { ...process.env }
 beforeAll(async () => {
   here = await world({ TWOFOLD_OPERATOR_KEY: OPERATOR })
@@ -28,6 +30,8 @@ beforeAll(async () => {
   tenant = await here.tenant()
   id = (await tenant.add({ content: 'met Anna', waitFor: 'graph' })).id
   await tenant.patch(`/v1/memories/${id}`, { importance: 1 })
+  anna = (await tenant.get('/v1/graph/entities?q=anna')).json.items[0].id
+  promised = (await tenant.post('/v1/commitments', { userId: 'alice', title: 'Call', owner: 'me' })).json.memory.id
   keyId = (await tenant.post('/v1/keys', { name: 'x', scopes: ['sync'], namespaces: ['*'] })).json.key.id
 })
 afterAll(async () => {
@@ -57,9 +61,56 @@ const CALLS: Record<string, () => Call> = {
   'memories.search': () => ({ body: { userId: 'alice', query: 'met Anna', limit: 1 }, answers: { results: [{ memory: { id } }] } }),
   'graph.query': () => ({ body: { start: { value: 'Anna' } }, answers: { cut: false } }),
   'graph.entities': () => ({ query: 'q=anna', answers: { items: [{ value: 'Anna' }] } }),
+  'graph.create_entities': () => ({
+    body: { entities: [{ type: 'person', value: 'Anna', subject: 'user:alice' }] },
+    answers: { entities: [{ id: anna, created: false }] },
+  }),
+  'graph.link_nodes': () => ({
+    body: {
+      links: [
+        {
+          from: { type: 'person', value: 'Anna', subject: 'user:alice' },
+          type: 'knows',
+          to: { type: 'person', value: 'Bert', subject: 'user:alice' },
+        },
+      ],
+    },
+    answers: { links: [{ from: { id: anna }, type: 'knows', created: true }] },
+  }),
+  'graph.entity': () => ({ parameters: { id: anna }, answers: { value: 'Anna' } }),
+  'graph.entity_context': () => ({ parameters: { id: anna }, query: 'limit=5', answers: { entity: { id: anna }, memories: [{ id }] } }),
+  'graph.related': () => ({ parameters: { id: anna }, query: 'hops=2&via=loves&via=hates', answers: { items: [], cut: false } }),
+  'memories.recall': () => ({
+    body: { userId: 'alice', query: 'met Anna', memoryTypes: ['note'], limit: 1 },
+    answers: { results: [{ memory: { id } }] },
+  }),
+  'decisions.record': () => ({
+    body: { userId: 'alice', title: 'Grüße', rationale: '👋' },
+    status: 201,
+    answers: { memory: { kind: 'decision', title: 'Grüße' } },
+  }),
+  'decisions.list': () => ({ query: 'userId=alice', answers: { items: [{ title: 'Grüße' }], nextCursor: null } }),
+  'patterns.record': () => ({
+    body: { userId: 'alice', name: 'Tea', description: 'At five' },
+    status: 201,
+    answers: { memory: { name: 'Tea' } },
+  }),
+  'patterns.list': () => ({ answers: { items: [{ name: 'Tea' }] } }),
+  'commitments.create': () => ({
+    body: { userId: 'alice', title: 'Write', owner: 'me' },
+    status: 201,
+    answers: { memory: { status: 'open' } },
+  }),
+  'commitments.list': () => ({ query: 'status=open&limit=1', answers: { items: [{ id: promised }], nextCursor: expect.any(String) } }),
+  'commitments.complete': () => ({ parameters: { id: promised }, body: {}, answers: { memory: { id: promised, status: 'completed' } } }),
+  'sessions.start': () => ({ body: { id: 'today', appName: 'x', userId: 'alice' }, status: 201, answers: { session: { id: 'today' } } }),
+  'sessions.get': () => ({ parameters: { id: 'today' }, answers: { session: { status: 'created' } } }),
+  'sessions.end': () => ({ parameters: { id: 'today' }, body: {}, answers: { session: { status: 'terminated' } } }),
   'memories.delete': () => ({ parameters: { id }, query: 'hard=false', answers: { deleted: true, hard: false } }),
   'memories.restore': () => ({ parameters: { id }, answers: { memory: { id, deletedAt: null } } }),
   'persistence.status': () => ({ answers: { status: 'healthy' } }),
+  'persistence.sync': () => ({ body: { operation: 'check', userId: 'alice' }, answers: { operation: 'check', done: true } }),
+  'persistence.sync_stats': () => ({ answers: { stats: { drift: { open: 0 } } } }),
   'keys.make': () => ({ body: { name: 'y', scopes: ['sync'], namespaces: ['*'] }, status: 201, answers: { key: { name: 'y' } } }),
   'keys.list': () => ({ answers: { nextCursor: null } }),
   'keys.rotate': () => ({ parameters: { id: keyId }, body: { graceSeconds: 1 }, answers: { key: { id: keyId } } }),

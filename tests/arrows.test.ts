@@ -56,6 +56,8 @@ test.each([
     'imports postgres: no arrow leads from functions there',
   ],
   ['functions/deps.ts', `import { x } from '@twofold/local/start.ts'`, 'imports local: no arrow leads from functions there'],
+  ['functions/deps.ts', `import { x } from '@twofold/servers/servers.ts'`, 'imports servers: no arrow leads from functions there'],
+  ['packages/local/a.ts', `import { x } from '@twofold/servers/servers.ts'`, 'imports servers: no arrow leads from local there'],
   ['packages/core/a.ts', `import { x } from '../operation/refusal.ts'`, 'leaves its room by ../operation/refusal.ts'],
   ['packages/core/a.ts', `import { x } from '../../tests/database.ts'`, 'leaves its room by ../../tests/database.ts'],
   ['packages/core/a.ts', `import { x } from './b.test.ts'`, 'imports ./b.test.ts, which is for tests'],
@@ -96,6 +98,8 @@ test.each([
   ['functions/env.ts', 'const key = process.env.KEY'],
   ['packages/operation/http.ts', `import { Hono } from 'hono'`],
   ['packages/local/start.ts', `import { operations } from '@twofold/functions/operations.ts'; import pg from 'pg'; process.env.PORT`],
+  ['packages/bench/a.ts', `import { openNeo4j } from '@twofold/servers/servers.ts'`],
+  ['tests/faults/a.test.ts', `import { openNeo4j } from '@twofold/servers/servers.ts'`],
   ['packages/core/a.test.ts', `import { connect } from '@twofold/postgres/connect.ts'; const at = Date.now()`],
   ['packages/core/a.ts', `// Date.now() and process.env are only words here\nconst text = 'new Date()'`],
 ])('a right line is left alone: %s %s', (file, source) => {

@@ -19,35 +19,38 @@ const ROOMS: Record<string, Allowed> = {
   models: { ...PORTS, core: ['failures.ts', 'entities/entity.ts'] },
   telemetry: PORTS,
   functions: { core: 'all', operation: 'all' },
-  local: { functions: 'all', operation: 'all', core: 'all', postgres: OWNERS },
-  bench: { local: 'all', core: 'all', operation: 'all', postgres: 'all' },
+  local: { functions: 'all', operation: 'all', core: 'all', resilience: 'all', postgres: OWNERS, graph: ['neo4j/graph.ts'] },
+  bench: { local: 'all', functions: 'all', core: 'all', operation: 'all', postgres: 'all', graph: 'all', servers: 'all' },
+  servers: { local: ['lock.ts'] },
 }
 
-/** The composition root sees every room. */
+/** The composition root sees every room but those that only development has. */
 const ROOT_FILE = 'functions/deps.ts'
+const OF_DEVELOPMENT = ['local', 'servers', 'bench']
 
 /** Which packages speak to the world outside, and the only place for each. */
 const DRIVERS: readonly [RegExp, RegExp][] = [
   [/^@neondatabase\//, /^packages\/postgres\//],
-  [/^neo4j-driver/, /^packages\/graph\/neo4j\//],
+  [/^neo4j-driver/, /^packages\/(graph\/neo4j|servers|bench)\//],
   [/^@upstash\//, /^packages\/cache\//],
   [/^prom-client$/, /^packages\/telemetry\//],
   [/^cockatiel$/, /^packages\/resilience\//],
   [/^(ai$|@ai-sdk\/|@lat\.md\/|wink-|compromise)/, /^packages\/models\//],
-  [/^(pg|redis|@electric-sql\/.*|@hono\/node-server)$/, /^packages\/local\//],
+  [/^(pg|redis)$/, /^packages\/(local|servers)\//],
+  [/^(@electric-sql\/.*|@hono\/node-server)$/, /^packages\/local\//],
   [/^hono(\/|$)/, /^packages\/(operation\/http\.ts$|local\/)/],
 ]
 
 /** Operations hand over to a verb of core; only what nobody asked for finds its own work. */
 const SQL_IN_FUNCTIONS = /^functions\/(deps|schedules\/[^/]+)\.ts$/
-const READS_ENVIRONMENT = /^(functions\/env|packages\/(local|bench)\/(start|demo|run|generate))\.ts$/
+const READS_ENVIRONMENT = /^(functions\/env|packages\/(local|bench)\/(start|demo|run|generate)|packages\/servers\/[^/]+)\.ts$/
 /** Providers of models are packages that people add themselves. */
 const LOADS_BY_NAME = 'packages/models/provider.ts'
 const SAYS_NOTHING = /(^|[/.-])(utils?|helpers?|managers?|services?|common|misc)([/.-]|$)/
 const LONGEST = 400
 
 /** Tests, and what only tests import: they stand outside the arrows. */
-export const isTest = (file: string): boolean => /(\.test|(^|[./])(fixture|contract))\.ts$|^tests\//.test(file)
+export const isTest = (file: string): boolean => /(\.test|(^|[./])(fixture|contract))\.ts$|^tests\/|\/contract\//.test(file)
 
 export const roomOf = (file: string): string =>
   file.startsWith('packages/') ? (file.split('/')[1] as string) : (file.split('/')[0] as string)
@@ -101,7 +104,7 @@ function wrongArrow(file: string, room: string, rules: Allowed, { from, typeOnly
   const [, target, path] = ours as unknown as [string, string, string]
   if (isTest(path)) return [`imports ${from}, which is for tests`]
   if (`${target}/${path}` === 'core/sql.ts' && room === 'functions' && !SQL_IN_FUNCTIONS.test(file)) return ['holds SQL']
-  if (file === ROOT_FILE && target !== 'local') return []
+  if (file === ROOT_FILE && !OF_DEVELOPMENT.includes(target)) return []
   const allowed = rules[target]
   if (allowed === undefined) return [`imports ${target}: no arrow leads from ${room} there`]
   if (allowed === 'all' || typeOnly || allowed.includes(path)) return []

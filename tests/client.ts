@@ -53,9 +53,9 @@ export async function all(asks: Client, path: string): Promise<any[]> {
   return items
 }
 
-/** Asks again until what is asked for has come, for a minute at most; answers what came last. */
-export async function eventually<T>(look: () => Promise<T>, come: (seen: T) => boolean): Promise<T> {
-  for (const end = performance.now() + 60_000; ; await sleep(50)) {
+/** Asks again until what is asked for has come, for `withinMs` at most; answers what came last. */
+export async function eventually<T>(look: () => Promise<T>, come: (seen: T) => boolean, withinMs = 60_000): Promise<T> {
+  for (const end = performance.now() + withinMs; ; await sleep(50)) {
     const seen = await look()
     if (come(seen) || performance.now() > end) return seen
   }

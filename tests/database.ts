@@ -1,31 +1,30 @@
 import type { Database, Log } from '@twofold/core/ports.ts'
-import { testDatabase } from '@twofold/local/sql/fixture.ts'
+import { type TestEndpoint, testDatabase } from '@twofold/local/sql/fixture.ts'
 import { type Connection, connect } from '@twofold/postgres/connect.ts'
 import { ensureModel } from '@twofold/postgres/ensure-model.ts'
 import { migrate, readMigrations } from '@twofold/postgres/migrate.ts'
 
 export const silent: Log = { info() {}, warn() {}, error() {} }
 
-export interface MigratedDatabase {
-  url: string
-  fetchEndpoint: string
+export interface MigratedDatabase extends TestEndpoint {
+  owner: TestEndpoint
   db: Database
   close(): Promise<void>
 }
 
-/** The whole schema on a database in memory of its own, with the index of one embedding model, and a connection to it. */
+/** The whole schema on a database of its own, with the index of one embedding model, and a connection to it. */
 export async function migratedDatabase(options: Partial<Connection> = {}, model = 'embedded:minilm-l6-v2-fp16'): Promise<MigratedDatabase> {
   const migrations = await readMigrations()
   const database = await testDatabase({
     key: JSON.stringify([model, migrations]),
-    async prepare({ url, fetchEndpoint }) {
-      await migrate({ ownerUrl: url, fetchEndpoint })
-      await ensureModel({ url, fetchEndpoint }, model, 384)
+    async prepare({ url, owner }) {
+      await migrate({ ownerUrl: owner.url, fetchEndpoint: owner.fetchEndpoint, url })
+      await ensureModel(owner, model, 384)
     },
   })
-  const { url, fetchEndpoint } = database
+  const { url, fetchEndpoint, owner } = database
   const db = connect({ url, fetchEndpoint, ...connection, ...options })
-  return { url, fetchEndpoint, db, close: () => database.close() }
+  return { url, fetchEndpoint, owner, db, close: () => database.close() }
 }
 
 /** What a connection needs beside its place, as the service configures it. */

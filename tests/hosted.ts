@@ -47,9 +47,9 @@ export async function hosted(over: Partial<Deps> = {}, variables: Record<string,
   const migrations = await readMigrations()
   const store = await testDatabase({
     key: JSON.stringify(['hosted', migrations]),
-    async prepare({ url, fetchEndpoint }) {
-      await migrate({ ownerUrl: url, fetchEndpoint })
-      await ensureModel({ url, fetchEndpoint }, MODEL, DIMENSIONS)
+    async prepare({ url, owner }) {
+      await migrate({ ownerUrl: owner.url, fetchEndpoint: owner.fetchEndpoint, url })
+      await ensureModel(owner, MODEL, DIMENSIONS)
     },
   })
   const redisStore = memoryStore({ maxBytes: 10_000_000 })

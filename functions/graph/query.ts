@@ -1,4 +1,4 @@
-import { GraphAnswer, GraphQuery, query as queryGraph } from '@twofold/core/graph/query.ts'
+import { GraphAnswer, GraphQuery, queryGraph } from '@twofold/core/graph/query.ts'
 import { lambda } from '../lambda.ts'
 import { operation } from '../operation.ts'
 

@@ -13,8 +13,8 @@ interface Message {
 }
 
 /**
- * Brings what the messages of one batch name into the graph, one lease and one graph transaction for each tenant (and
- * 200 rows). Messages may come late, twice and out of order. A message fails, and is tried again by the queue until it
+ * Brings what the messages of one batch name into the graph, one graph session for each tenant, in it one lease and one
+ * transaction for each 500 rows. Messages may come late, twice and out of order. A message fails, and is tried again by the queue until it
  * goes to its dead-letter queue, when it cannot be read, when the graph could not be reached for one of its rows, or
  * when the graph refuses one.
  */

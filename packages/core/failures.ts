@@ -26,6 +26,13 @@ export class VectorStoreError extends PersistenceError {
 export class GraphStoreError extends PersistenceError {
   override readonly name = 'GraphStoreError'
   readonly store = 'graph'
+  /** True when the store has no room for so much at once, and a part of it may go in. */
+  readonly tooLarge: boolean
+
+  constructor(step: string, options: { retryable: boolean; unsure?: boolean; tooLarge?: boolean; cause?: unknown }) {
+    super(step, options)
+    this.tooLarge = options.tooLarge ?? false
+  }
 }
 
 /** An embedding or language model failed, timed out or answered what cannot be used. Never fails a write. */

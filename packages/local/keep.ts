@@ -12,6 +12,7 @@ import { v7 } from 'uuid'
 import { openHome } from './home.ts'
 import { serveApi } from './http/api.ts'
 import { poll } from './queue/poll.ts'
+import { reach } from './reach.ts'
 import { openScheduler } from './scheduler/scheduler.ts'
 import { openWire, type Wire } from './wire.ts'
 
@@ -40,7 +41,7 @@ export interface Service {
   close(): Promise<void>
 }
 
-/** Long enough for a batch of 200 rows against a slow graph, as in the cloud. */
+/** Long enough for a batch of 500 rows against a slow graph, as in the cloud. */
 const WRITER_TIMEOUT_MS = 30_000
 const QUEUES = {
   'graph-writes': { visibilityMs: 6 * WRITER_TIMEOUT_MS, redrive: { to: 'graph-writes-dead', maxReceives: 5 } },
@@ -79,6 +80,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     opened.push(made)
     const { deps } = made
     await ensureModel(wire.owner, deps.embedder.model, deps.embedder.dimensions)
+    await reach(env, variables, made, log)
     const tenant = (name: string, secret: string) => ensureTenant(wire, name, secret)
     const key = options.apiKey || home.secret('key', deps.secret)
     await tenant('local', key)
@@ -136,14 +138,22 @@ const wired = (wire: Wire, variables: Record<string, string | undefined>): Recor
       }),
 })
 
-/** On what processes that share stores must agree, or one would not find what the other remembered. */
-const AGREED = ['EMBEDDING_MODEL', 'EMBEDDING_DIMENSIONS', 'ENABLE_GRAPH_STORE']
+/** On what processes that share stores must agree, or one would not find what the other remembered; and where those are. */
+const AGREED = /^(EMBEDDING_|ENABLE_GRAPH_STORE$|NEO4J_|UPSTASH_|GRAPH_QUEUE_URL$|AWS_)/
 
 /** The same as a file of variables, for another process that joins this one's stores. */
-const joining = (wire: Wire, variables: Record<string, string | undefined>): string =>
-  [...AGREED.map((name) => [name, variables[name]]), ...Object.entries(wired(wire, variables))]
-    .flatMap(([name, value]) => (value ? [`${name}=${value}\n`] : []))
+function joining(wire: Wire, variables: Record<string, string | undefined>): string {
+  const agreed = Object.entries(variables).filter(([name]) => AGREED.test(name))
+  return Object.entries({ ...Object.fromEntries(agreed), ...wired(wire, variables) })
+    .flatMap(([name, value]) => (value ? [`${name}=${quoted(value)}\n`] : []))
     .join('')
+}
+
+/** As such files are read: whatever stands between two of the same quotes. */
+function quoted(value: string): string {
+  const quote = /^[\w.:/@%+=,-]*$/.test(value) ? '' : (['"', "'", '`'].find((each) => !value.includes(each)) ?? '')
+  return quote + value + quote
+}
 
 async function ensureTenant(wire: Wire, name: string, secret: string): Promise<void> {
   const hash = `\\x${hashKey(secret).toString('hex')}`

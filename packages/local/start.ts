@@ -25,7 +25,7 @@ try {
   const seconds = ((performance.now() - started) / 1000).toFixed(1)
   say(
     kept
-      ? `Twofold keeps its data in ${home} and started in ${seconds} s.`
+      ? `Twofold keeps its data in ${variables.DATABASE_URL ? 'the Postgres at DATABASE_URL' : home} and started in ${seconds} s.`
       : `Twofold joined the stores behind ${variables.DATABASE_HTTP_URL} in ${seconds} s.`,
   )
   say()

@@ -1,6 +1,8 @@
+import { retry } from '@twofold/resilience/retry.ts'
 import { listen } from './http/listen.ts'
 import { queueEndpoint } from './queue/endpoint.ts'
 import { openQueueTable, type QueueSettings } from './queue/table.ts'
+import { reasonOf } from './reason.ts'
 import { redisEndpoint } from './redis/endpoint.ts'
 import { memoryStore } from './redis/memory.ts'
 import { openRedis } from './redis/server.ts'
@@ -60,11 +62,14 @@ export async function openWire(options: WireOptions): Promise<Wire> {
   }
   try {
     const embedded = options.databaseUrl === undefined ? keep(await openPglite({ folder: options.folder ?? undefined, log })) : null
-    const backend: SqlBackend = embedded ?? keep(openPostgres({ url: options.databaseUrl as string, log }))
+    const backend = embedded ?? keep(await reached('DATABASE_URL', openPostgres({ url: options.databaseUrl as string, log })))
     const store = keep(
       options.redisUrl === undefined ? memoryStore({ maxBytes: options.redisBytes }) : await openRedis({ url: options.redisUrl, log }),
     )
-    const owner = options.ownerUrl === undefined ? backend : keep(openPostgres({ url: options.ownerUrl, log }))
+    const owner =
+      options.ownerUrl === undefined
+        ? backend
+        : keep(await reached('DATABASE_OWNER_URL', openPostgres({ url: options.ownerUrl, most: OWNERS, log })))
     const sql = direct(owner)
     const connectionString = `postgresql://twofold:${secret}@localhost/twofold`
     const queue = queueEndpoint({ table: await openQueueTable(sql), queues, accessKeyId: secret })
@@ -89,5 +94,23 @@ export async function openWire(options: WireOptions): Promise<Wire> {
   } catch (error) {
     await close()
     throw error
+  }
+}
+
+/** Connections of the owner beside those of the service. */
+const OWNERS = 20
+
+/** A database that sleeps when nobody uses it takes longer to answer first than a connection may later. */
+const WAKING = { attempts: 5, delayMs: 500 }
+const maySleep = (error: unknown) => /timeout/i.test((error as Error).message) || (error as { code?: string }).code === '57P03'
+
+/** Throws one sentence that names the variable when nobody answers. */
+async function reached(variable: string, backend: SqlBackend): Promise<SqlBackend> {
+  try {
+    await retry(WAKING, { again: maySleep, onRetry: () => undefined }, () => backend.single({ query: 'select 1', params: [] }))
+    return backend
+  } catch (error) {
+    await backend.close()
+    throw new Error(`Postgres at ${variable} cannot be reached: ${reasonOf(error)}`)
   }
 }

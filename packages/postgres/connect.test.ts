@@ -18,7 +18,7 @@ let owner: Owner
 
 beforeAll(async () => {
   database = await migratedDatabase()
-  owner = asOwner(database)
+  owner = asOwner(database.owner)
   await owner([
     sql`select twofold.make_tenant(${TENANT}, 'one', '01890000-0000-7000-8000-00000000000a', ${key(1)}, now())`,
     sql`select twofold.make_tenant(${OTHER}, 'two', '01890000-0000-7000-8000-00000000000b', ${key(2)}, now())`,
@@ -142,8 +142,10 @@ describe('as a caller', () => {
 
   test('nothing of one transaction is left for the next: neither role nor tenant', async () => {
     await database.db.asCaller(caller(), null, [])
-    const [rows] = await owner([sql`select current_user as role, coalesce(current_setting('twofold.tenant', true), '') as tenant`])
-    expect(rows).toEqual([{ role: 'postgres', tenant: '' }])
+    const [rows] = await asOwner(database)([
+      sql`select current_user = session_user as role, coalesce(current_setting('twofold.tenant', true), '') as tenant`,
+    ])
+    expect(rows).toEqual([{ role: true, tenant: '' }])
   })
 
   test('background work sees one tenant, work across tenants none', async () => {
@@ -156,7 +158,7 @@ describe('as a caller', () => {
   test('two connections of one process go to their own databases', async () => {
     const second = await migratedDatabase()
     try {
-      await asOwner(second)([sql`select twofold.make_tenant(${OTHER}, 'elsewhere', ${OTHER}, ${key(1)}, now())`])
+      await asOwner(second.owner)([sql`select twofold.make_tenant(${OTHER}, 'elsewhere', ${OTHER}, ${key(1)}, now())`])
       const [here, there] = await Promise.all([database, second].map(({ db }) => db.asCaller(caller(), null, [])))
       expect([here?.authorized.tenant, there?.authorized.tenant]).toEqual([TENANT, OTHER])
     } finally {

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { createHash, randomUUID } from 'node:crypto'
 import { raw, sql } from '@twofold/core/sql.ts'
 import { type TestDatabase, testDatabase } from '@twofold/local/sql/fixture.ts'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -10,7 +10,7 @@ let database: TestDatabase
 let owner: Owner
 beforeEach(async () => {
   database = await testDatabase()
-  owner = asOwner(database)
+  owner = asOwner(database.owner)
 })
 afterEach(() => database.close())
 
@@ -21,7 +21,7 @@ const migration = (number: number, text: string): Migration => ({
   text,
 })
 const run = (migrations?: Migration[], url?: string) =>
-  migrate({ ownerUrl: database.url, fetchEndpoint: database.fetchEndpoint, migrations, url })
+  migrate({ ownerUrl: database.owner.url, fetchEndpoint: database.owner.fetchEndpoint, migrations, url })
 
 test('the real schema is made once, by two processes at the same time and by a third one later', async () => {
   const files = (await readMigrations()).map(({ name }) => name)
@@ -58,12 +58,14 @@ test('a database that is newer than the code is refused', async () => {
 })
 
 test('the login of the service is let into the application role, however it is spelt', async () => {
-  await owner([raw('create role "odd ""login"" role" login noinherit')])
+  const login = `odd "login" role ${randomUUID()}`
+  await owner([raw(`create role "${login.replaceAll('"', '""')}" login noinherit`)])
   const url = new URL(database.url)
-  url.username = 'odd "login" role'
+  url.username = login
   await run(undefined, url.href)
-  const [rows] = await owner([sql`select pg_has_role(${'odd "login" role'}, 'twofold_app', 'set') as let_in`])
+  const [rows] = await owner([sql`select pg_has_role(${login}, 'twofold_app', 'set') as let_in`])
   expect(rows).toEqual([{ let_in: true }])
+  await owner([raw(`drop role "${login.replaceAll('"', '""')}"`)])
 })
 
 test('each embedding model has its own index, made once, for any name a model can have', async () => {
@@ -73,16 +75,16 @@ test('each embedding model has its own index, made once, for any name a model ca
     ["it's", 16],
     ['a:b', 8],
   ] as const)
-    await ensureModel(database, model, dimensions)
+    await ensureModel(database.owner, model, dimensions)
   const [rows] = await owner([raw("select indexname, indexdef from pg_indexes where indexdef like '%hnsw%' order by indexname")])
   expect(rows?.map((row) => row.indexname).sort()).toEqual([indexOf('a:b'), indexOf("it's")].sort())
   expect(rows?.map((row) => row.indexdef).join('\n')).toMatch(/halfvec\(16\).*'it''s'[\s\S]*halfvec\(8\).*'a:b'/)
-  await expect(ensureModel(database, 'big', 5000)).rejects.toThrow('1 to 4000 are allowed')
+  await expect(ensureModel(database.owner, 'big', 5000)).rejects.toThrow('1 to 4000 are allowed')
 })
 
 test('the index of a model answers the search it was made for', async () => {
   await run()
-  await ensureModel(database, 'a:b', 3)
+  await ensureModel(database.owner, 'a:b', 3)
   const [, , plan] = await owner([
     raw('set local enable_seqscan = off'),
     raw('set local enable_sort = off'),

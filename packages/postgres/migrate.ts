@@ -90,12 +90,12 @@ async function apply(owner: Owner, { number, name, sha256, text }: Migration): P
   }
 }
 
-/** Nobody but a superuser may take on a role without being a member of it, not even its maker. */
+/** Nobody but a superuser may take on a role without being a member of it, not even its maker. Who is one already is left as he is, so that an owner who may not grant it can start. */
 async function letIn(owner: Owner, url: string | undefined): Promise<void> {
   const login = url ? decodeURIComponent(new URL(url).username) : null
   const [grants] = await owner([
     sql`select format('grant twofold_app to %I', login.rolname) as text from pg_roles login, pg_roles app
-      where app.rolname = 'twofold_app' and login.oid <> app.oid and login.rolname in (current_user, ${login})`,
+      where app.rolname = 'twofold_app' and login.rolname in (current_user, ${login}) and not pg_has_role(login.oid, app.oid, 'set')`,
   ])
   await owner((grants ?? []).map(({ text }) => raw(String(text))))
 }

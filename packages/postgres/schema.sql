@@ -81,6 +81,22 @@ create table twofold.collectable (
   constraint collectable_pkey PRIMARY KEY (tenant_id, entity_id)
 );
 
+create table twofold.drift (
+  tenant_id integer not null,
+  id uuid not null,
+  run_id uuid not null,
+  kind text not null,
+  thing text collate "C" not null,
+  what text not null,
+  subject text collate "C",
+  bucket integer not null,
+  deep boolean not null,
+  found_at timestamp with time zone not null,
+  repaired_at timestamp with time zone,
+  constraint drift_pkey PRIMARY KEY (tenant_id, id),
+  constraint drift_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES twofold.tenants(id) ON DELETE CASCADE
+);
+
 create table twofold.embeddings (
   tenant_id integer not null,
   memory_id uuid not null,
@@ -152,8 +168,25 @@ create table twofold.ledger (
   parked_at timestamp with time zone,
   failure text,
   tombstone_at timestamp with time zone,
+  degree integer,
   constraint ledger_pkey PRIMARY KEY (tenant_id, id),
   constraint ledger_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES twofold.tenants(id) ON DELETE CASCADE
+);
+
+create table twofold.links (
+  tenant_id integer not null,
+  id uuid not null,
+  from_id uuid not null,
+  type text collate "C" not null,
+  to_id uuid not null,
+  subject text collate "C" not null,
+  properties jsonb not null,
+  confidence double precision generated always as (COALESCE(((properties -> 'confidence'::text))::double precision, (1)::double precision)) stored not null,
+  created_at timestamp with time zone not null,
+  updated_at timestamp with time zone not null,
+  constraint links_pkey PRIMARY KEY (tenant_id, from_id, type, to_id),
+  constraint links_tenant_id_from_id_fkey FOREIGN KEY (tenant_id, from_id) REFERENCES twofold.entities(tenant_id, id),
+  constraint links_tenant_id_to_id_fkey FOREIGN KEY (tenant_id, to_id) REFERENCES twofold.entities(tenant_id, id)
 );
 
 create table twofold.memories (
@@ -188,6 +221,13 @@ create table twofold.memories (
   pending_until timestamp with time zone,
   owes_embedding boolean default false not null,
   owes_entities boolean default false not null,
+  details jsonb,
+  status text collate "C" generated always as (
+CASE
+    WHEN (kind = 'commitment'::text) THEN COALESCE((details ->> 'status'::text), 'open'::text)
+    ELSE NULL::text
+END) stored,
+  due_at text collate "C" generated always as ((details ->> 'dueAt'::text)) stored,
   constraint memories_pkey PRIMARY KEY (tenant_id, id),
   constraint memories_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES twofold.tenants(id) ON DELETE CASCADE
 );
@@ -267,6 +307,45 @@ create table twofold.relations (
   constraint relations_tenant_id_to_id_fkey FOREIGN KEY (tenant_id, to_id) REFERENCES twofold.entities(tenant_id, id)
 );
 
+create table twofold.sessions (
+  tenant_id integer not null,
+  id uuid not null,
+  name text collate "C" not null,
+  namespace text collate "C" not null,
+  subject text collate "C" generated always as (twofold.subject_of(namespace)) stored not null,
+  app_name text not null,
+  user_id text,
+  project_id text,
+  status text not null,
+  state jsonb not null,
+  metadata jsonb not null,
+  last_seq integer default 0 not null,
+  version integer default 1 not null,
+  created_at timestamp with time zone not null,
+  updated_at timestamp with time zone not null,
+  terminated_at timestamp with time zone,
+  archived_at timestamp with time zone,
+  constraint sessions_pkey PRIMARY KEY (tenant_id, id),
+  constraint sessions_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES twofold.tenants(id) ON DELETE CASCADE
+);
+
+create table twofold.sync_runs (
+  tenant_id integer not null,
+  id uuid not null,
+  operation text not null,
+  options jsonb not null,
+  phase text,
+  cursor integer,
+  checked integer default 0 not null,
+  found integer default 0 not null,
+  repaired integer default 0 not null,
+  failed integer default 0 not null,
+  started_at timestamp with time zone not null,
+  ended_at timestamp with time zone,
+  constraint sync_runs_pkey PRIMARY KEY (tenant_id, id),
+  constraint sync_runs_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES twofold.tenants(id) ON DELETE CASCADE
+);
+
 create table twofold.tenants (
   id integer generated always as identity not null,
   uuid uuid not null,
@@ -286,11 +365,17 @@ CREATE INDEX edges_by_from ON graph.edges USING btree (tenant_id, from_id, gener
 
 CREATE INDEX edges_by_to ON graph.edges USING btree (tenant_id, to_id, generation);
 
+CREATE INDEX nodes_by_bucket ON graph.nodes USING btree (bucket, tenant_id, generation);
+
 CREATE INDEX nodes_gone ON graph.nodes USING btree (tenant_id, generation, gone_at) WHERE (gone_at IS NOT NULL);
 
 CREATE INDEX api_keys_by_tenant ON twofold.api_keys USING btree (tenant_id, id);
 
 CREATE INDEX audit_log_by_target ON twofold.audit_log USING btree (tenant_id, target, id);
+
+CREATE INDEX commitments_by_status ON twofold.memories USING btree (tenant_id, status, namespace, id) WHERE ((kind = 'commitment'::text) AND (deleted_at IS NULL));
+
+CREATE UNIQUE INDEX drift_open ON twofold.drift USING btree (tenant_id, kind, thing, what) WHERE (repaired_at IS NULL);
 
 CREATE INDEX embeddings_by_subject ON twofold.embeddings USING btree (tenant_id, model, subject) WHERE live;
 
@@ -302,6 +387,8 @@ CREATE INDEX entity_terms_by_entity ON twofold.entity_terms USING btree (tenant_
 
 CREATE INDEX idempotency_keys_by_age ON twofold.idempotency_keys USING btree (tenant_id, created_at);
 
+CREATE INDEX ledger_by_bucket ON twofold.ledger USING btree (bucket, tenant_id);
+
 CREATE INDEX ledger_leased ON twofold.ledger USING btree (tenant_id, lease) WHERE (lease IS NOT NULL);
 
 CREATE INDEX ledger_owed ON twofold.ledger USING btree (tenant_id, owed_since) WHERE (revision <> shown);
@@ -310,13 +397,19 @@ CREATE INDEX ledger_owed_by_subject ON twofold.ledger USING btree (tenant_id, su
 
 CREATE INDEX ledger_tombstones ON twofold.ledger USING btree (tenant_id, tombstone_at) WHERE (tombstone_at IS NOT NULL);
 
+CREATE INDEX links_by_to ON twofold.links USING btree (tenant_id, to_id);
+
 CREATE INDEX memories_by_creator ON twofold.memories USING btree (tenant_id, created_by, id);
 
 CREATE UNIQUE INDEX memories_by_key ON twofold.memories USING btree (tenant_id, namespace, key) WHERE ((key IS NOT NULL) AND (deleted_at IS NULL));
 
+CREATE INDEX memories_by_kind ON twofold.memories USING btree (tenant_id, kind, namespace, id) WHERE ((kind <> 'note'::text) AND (deleted_at IS NULL));
+
 CREATE INDEX memories_by_namespace ON twofold.memories USING btree (tenant_id, namespace, id);
 
 CREATE UNIQUE INDEX memories_by_row ON twofold.memories USING btree (tenant_id, "row");
+
+CREATE INDEX memories_by_session ON twofold.memories USING btree (tenant_id, session_id, id) WHERE (session_id IS NOT NULL);
 
 CREATE INDEX memories_by_update ON twofold.memories USING btree (tenant_id, updated_at, id);
 
@@ -333,6 +426,10 @@ CREATE INDEX memory_versions_by_time ON twofold.memory_versions USING btree (ten
 CREATE INDEX relations_by_from ON twofold.relations USING btree (tenant_id, from_id);
 
 CREATE INDEX relations_by_to ON twofold.relations USING btree (tenant_id, to_id);
+
+CREATE UNIQUE INDEX sessions_by_name ON twofold.sessions USING btree (tenant_id, name);
+
+CREATE INDEX sync_runs_by_time ON twofold.sync_runs USING btree (tenant_id, started_at);
 
 -- Views
 
@@ -368,6 +465,9 @@ create view twofold.readable_memories with (security_invoker=true) as
     pending_until,
     owes_embedding,
     owes_entities,
+    details,
+    status,
+    due_at,
     twofold.memory_json(m.*) AS "json"
    FROM twofold.memories m
   WHERE (pending_until IS NULL);
@@ -596,6 +696,7 @@ AS $function$
     'speaker', m.speaker, 'occurredAt', twofold.iso(m.occurred_at), 'expiresAt', twofold.iso(m.expires_at), 'version', m.version,
     'createdBy', m.created_by, 'updatedBy', m.updated_by, 'createdAt', twofold.iso(m.created_at), 'updatedAt', twofold.iso(m.updated_at),
     'deletedAt', twofold.iso(m.deleted_at))
+    || coalesce(m.details, '{}') || case when m.status is null then '{}' else jsonb_build_object('status', m.status) end
 $function$
 ;
 
@@ -651,6 +752,17 @@ AS $function$
 begin
   raise exception using errcode = 'TW002', message = what;
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION twofold.session_json(s twofold.sessions)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE PARALLEL SAFE
+AS $function$
+  select jsonb_build_object('id', s.name, 'appName', s.app_name, 'userId', s.user_id, 'projectId', s.project_id, 'status', s.status,
+    'state', s.state, 'metadata', s.metadata, 'eventCount', s.last_seq, 'version', s.version, 'createdAt', twofold.iso(s.created_at),
+    'updatedAt', twofold.iso(s.updated_at), 'terminatedAt', twofold.iso(s.terminated_at), 'archivedAt', twofold.iso(s.archived_at))
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION twofold.subject_number(subject text)
@@ -736,6 +848,8 @@ alter table twofold.audit_log enable row level security;
 
 alter table twofold.collectable enable row level security;
 
+alter table twofold.drift enable row level security;
+
 alter table twofold.embeddings enable row level security;
 
 alter table twofold.entities enable row level security;
@@ -745,6 +859,8 @@ alter table twofold.entity_terms enable row level security;
 alter table twofold.idempotency_keys enable row level security;
 
 alter table twofold.ledger enable row level security;
+
+alter table twofold.links enable row level security;
 
 alter table twofold.memories enable row level security;
 
@@ -757,6 +873,10 @@ alter table twofold.past_embeddings enable row level security;
 alter table twofold.postings enable row level security;
 
 alter table twofold.relations enable row level security;
+
+alter table twofold.sessions enable row level security;
+
+alter table twofold.sync_runs enable row level security;
 
 create policy tenant on graph.edges for all to twofold_app
   using (tenant_id = twofold.current_tenant())
@@ -778,6 +898,10 @@ create policy tenant on twofold.collectable for all to twofold_app
   using (tenant_id = twofold.current_tenant())
   with check (tenant_id = twofold.current_tenant());
 
+create policy tenant on twofold.drift for all to twofold_app
+  using (tenant_id = twofold.current_tenant())
+  with check (tenant_id = twofold.current_tenant());
+
 create policy tenant on twofold.embeddings for all to twofold_app
   using (tenant_id = twofold.current_tenant())
   with check (tenant_id = twofold.current_tenant());
@@ -795,6 +919,10 @@ create policy tenant on twofold.idempotency_keys for all to twofold_app
   with check (tenant_id = twofold.current_tenant());
 
 create policy tenant on twofold.ledger for all to twofold_app
+  using (tenant_id = twofold.current_tenant())
+  with check (tenant_id = twofold.current_tenant());
+
+create policy tenant on twofold.links for all to twofold_app
   using (tenant_id = twofold.current_tenant())
   with check (tenant_id = twofold.current_tenant());
 
@@ -822,6 +950,14 @@ create policy tenant on twofold.relations for all to twofold_app
   using (tenant_id = twofold.current_tenant())
   with check (tenant_id = twofold.current_tenant());
 
+create policy tenant on twofold.sessions for all to twofold_app
+  using (tenant_id = twofold.current_tenant())
+  with check (tenant_id = twofold.current_tenant());
+
+create policy tenant on twofold.sync_runs for all to twofold_app
+  using (tenant_id = twofold.current_tenant())
+  with check (tenant_id = twofold.current_tenant());
+
 -- What the application role may do
 
 grant delete, insert, select, update on graph.edges to twofold_app;
@@ -838,6 +974,8 @@ grant delete, insert, select, update on twofold.entity_terms to twofold_app;
 
 grant delete, insert, select, update on twofold.idempotency_keys to twofold_app;
 
+grant delete, insert, select, update on twofold.links to twofold_app;
+
 grant delete, insert, select, update on twofold.memories to twofold_app;
 
 grant delete, insert, select, update on twofold.memory_entities to twofold_app;
@@ -850,11 +988,17 @@ grant delete, insert, select, update on twofold.postings to twofold_app;
 
 grant delete, insert, select, update on twofold.relations to twofold_app;
 
+grant delete, insert, select, update on twofold.sessions to twofold_app;
+
 grant insert on twofold.api_keys to twofold_app;
 
 grant insert, select on twofold.audit_log to twofold_app;
 
+grant insert, select, update on twofold.drift to twofold_app;
+
 grant insert, select, update on twofold.ledger to twofold_app;
+
+grant insert, select, update on twofold.sync_runs to twofold_app;
 
 grant select (tenant_id, id, name, former_until, scopes, namespaces, created_at, expires_at, revoked_at, last_used_at), update (name, revoked_at) on twofold.api_keys to twofold_app;
 

@@ -9,7 +9,7 @@ const databases: TestDatabase[] = []
 const migrated = async (): Promise<TestDatabase> => {
   const database = await testDatabase()
   databases.push(database)
-  await migrate({ ownerUrl: database.url, fetchEndpoint: database.fetchEndpoint })
+  await migrate({ ownerUrl: database.owner.url, fetchEndpoint: database.owner.fetchEndpoint })
   return database
 }
 
@@ -20,7 +20,7 @@ beforeAll(async () => {
 afterAll(() => Promise.all(databases.map((each) => each.close())))
 
 test('the same migrations give the same text in another database', async () => {
-  expect(await dumpSchema(await migrated())).toBe(await dumpSchema(database))
+  expect(await dumpSchema((await migrated()).owner)).toBe(await dumpSchema(database.owner))
 })
 
 test.each([
@@ -63,7 +63,7 @@ test.each([
     /grant execute on function twofold\.one\(\) to twofold_app/,
   ],
 ])('%s shows', async (_, statement, shown) => {
-  expect(await dumpSchema(database)).not.toMatch(shown)
-  await asOwner(database)([raw(statement)])
-  expect(await dumpSchema(database)).toMatch(shown)
+  expect(await dumpSchema(database.owner)).not.toMatch(shown)
+  await asOwner(database.owner)([raw(statement)])
+  expect(await dumpSchema(database.owner)).toMatch(shown)
 })

@@ -27,6 +27,11 @@ export const METRICS = {
   },
   twofold_refusals_total: { kind: 'counter', help: 'Requests that were refused, by operation and code.', labels: ['operation', 'code'] },
   twofold_replays_total: { kind: 'counter', help: 'Requests answered from their idempotency key.', labels: ['operation'] },
+  twofold_graph_total: {
+    kind: 'counter',
+    help: 'Sessions opened and closed in Neo4j, transactions begun, attempts repeated.',
+    labels: ['what'],
+  },
   twofold_cache_total: { kind: 'counter', help: 'Cache lookups that hit or missed, and commands that failed.', labels: ['outcome'] },
 } as const satisfies Record<string, Metric>
 

@@ -1,9 +1,18 @@
+import { completeCommitment } from '@twofold/core/commitments/complete.ts'
+import { type Commitments, getCommitments } from '@twofold/core/commitments/list.ts'
+import { getDecisions } from '@twofold/core/decisions/list.ts'
+import { recordDecision } from '@twofold/core/decisions/record.ts'
 import { collect } from '@twofold/core/entities/collect.ts'
+import { getEntityContext } from '@twofold/core/entities/context.ts'
+import { createEntity } from '@twofold/core/entities/create.ts'
+import { linkNodes } from '@twofold/core/entities/link.ts'
+import { readEntity } from '@twofold/core/entities/read.ts'
+import { findRelated, RelatedQuery } from '@twofold/core/entities/related.ts'
 import { forgetRequests } from '@twofold/core/forget-requests.ts'
 import { type EntitiesQuery, listEntities } from '@twofold/core/graph/entities.ts'
 import { project } from '@twofold/core/graph/project.ts'
 import { purgeTombstones } from '@twofold/core/graph/purge.ts'
-import { GraphQuery, query } from '@twofold/core/graph/query.ts'
+import { GraphQuery, queryGraph } from '@twofold/core/graph/query.ts'
 import { listKeys } from '@twofold/core/keys/keys.ts'
 import { backfill } from '@twofold/core/memories/backfill.ts'
 import { expire } from '@twofold/core/memories/expire.ts'
@@ -12,11 +21,14 @@ import { diff, history } from '@twofold/core/memories/history.ts'
 import { type Listing, list } from '@twofold/core/memories/list.ts'
 import { sweepPending } from '@twofold/core/memories/pending.ts'
 import { read } from '@twofold/core/memories/read.ts'
-import { recall } from '@twofold/core/memories/recall.ts'
+import { recall, recallKinds } from '@twofold/core/memories/recall.ts'
 import { remember } from '@twofold/core/memories/remember.ts'
 import { restore } from '@twofold/core/memories/restore.ts'
 import { SearchQuery } from '@twofold/core/memories/search.ts'
 import { update } from '@twofold/core/memories/update.ts'
+import { endSession } from '@twofold/core/sessions/end.ts'
+import { readSession } from '@twofold/core/sessions/read.ts'
+import { startSession } from '@twofold/core/sessions/start.ts'
 import { sql } from '@twofold/core/sql.ts'
 import { indexOf } from '@twofold/postgres/ensure-model.ts'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -44,7 +56,11 @@ const listed = (listing: Partial<Listing>, grant?: Grant) => list(w.deps, w.call
 const searched = (given: object, grant?: Grant) =>
   recall(w.deps, w.caller(grant), SearchQuery.parse({ query: `${word(900)} ${word(40)}`, ...given }))
 const entities = (given: Partial<EntitiesQuery>, grant?: Grant) => listEntities(w.deps, w.caller(grant), { limit: 50, ...given })
-const asked = (given: object, grant?: Grant) => query(w.deps, w.caller(grant), GraphQuery.parse({ hops: 2, ...given }))
+const asked = (given: object, grant?: Grant) => queryGraph(w.deps, w.caller(grant), GraphQuery.parse({ hops: 2, ...given }))
+
+const promised = (given: Partial<Commitments>, grant?: Grant) =>
+  getCommitments(w.deps, w.caller(grant), { namespacePrefix: 'user:large', limit: 50, after: null, ...given })
+const person = (value: string) => ({ type: 'person', value, subject: 'user:u7' })
 
 async function reaches([, work, ways, allowed = []]: Case) {
   const seen = await w.during(work)
@@ -106,6 +122,38 @@ const READS: Case[] = [
     ['entity_terms_pkey (tenant_id, term, subject)'],
   ],
   ['all entities', () => entities({}), ['memory_entities_by_entity (tenant_id, entity_id)'], ['entities_pkey (tenant_id)']],
+  // A subject that holds most of them is filtered rather than looked up.
+  [
+    'decisions of a subject',
+    () => getDecisions(w.deps, w.caller(), { namespacePrefix: 'user:u7', limit: 50, after: null }),
+    [expect.stringMatching(/^memories_by_kind \(tenant_id, kind(, namespace)?\)$/)],
+  ],
+  [
+    'decisions of one namespace',
+    () => getDecisions(w.deps, w.caller(), { namespace: 'user:large:notes', limit: 50, after: null }),
+    ['memories_by_kind (tenant_id, kind, namespace)'],
+  ],
+  [
+    'open commitments of a large subject',
+    () => promised({ status: 'open' }),
+    [expect.stringMatching(/^commitments_by_status \(tenant_id, status(, namespace)?\)$/)],
+  ],
+  [
+    'overdue ones of one owner',
+    () => promised({ status: 'overdue', owner: 'owner 3', namespacePrefix: 'user:u7' }),
+    ['commitments_by_status (tenant_id, status, namespace)'],
+  ],
+  [
+    'completed ones that a narrow key may see',
+    () => promised({ status: 'completed', namespacePrefix: undefined }, 'user:u7'),
+    ['commitments_by_status (tenant_id, status, namespace)'],
+  ],
+  [
+    'an entity by id',
+    () => readEntity(w.deps, w.caller(), w.entity.id),
+    ['entities_pkey (tenant_id, id)', 'memory_entities_by_entity (tenant_id, entity_id)'],
+  ],
+  ['a session', () => readSession(w.deps, w.caller(), 'session 7'), ['sessions_by_name (tenant_id, name)']],
   ['the keys', () => listKeys(w.deps, w.caller(), { limit: 20, after: null }), [], ['api_keys_by_tenant (tenant_id)']],
 ]
 
@@ -159,6 +207,18 @@ const SEARCHES: Case[] = [
     ],
   ],
   [
+    'several kinds, with what the graph connects',
+    () =>
+      recallKinds(w.deps, w.caller(), {
+        query: `${word(900)} ${word(40)}`,
+        memoryTypes: ['decision', 'commitment'],
+        namespacePrefix: 'user:u7',
+        limit: 10,
+      }),
+    [...ROWS, 'edges_by_from (tenant_id, from_id, generation)', 'nodes_pkey (tenant_id, id, generation)'],
+    [OWED],
+  ],
+  [
     'what the graph connects',
     () => searched({ namespacePrefix: 'user:u7', expand: { hops: 2 } }),
     [
@@ -189,6 +249,21 @@ const QUESTIONS: Case[] = [
     () => asked({ start: { type: 'person', value: 'Name 3' } }),
     ['entities_by_spelling (tenant_id, normalized, type)', ...TRAVERSED, ...SHOWN],
   ],
+  [
+    'what an entity is related to',
+    () => findRelated(w.deps, w.caller(), RelatedQuery.parse({ id: w.entity.id, hops: 2 })),
+    [...TRAVERSED, ...SHOWN.slice(1)],
+  ],
+  [
+    'what is known around an entity',
+    () => getEntityContext(w.deps, w.caller(), { id: w.entity.id, limit: 20 }),
+    [
+      ...TRAVERSED,
+      'memory_entities_by_entity (tenant_id, entity_id)',
+      'memory_entities_by_entity (tenant_id, entity_id, memory_id)',
+      'commitments_by_status (tenant_id, status, namespace)',
+    ],
+  ],
   ['from all of a type that a narrow key may see', () => asked({ start: { type: 'person' } }, 'user:u7'), [...TRAVERSED, ...SHOWN]],
 ]
 
@@ -201,7 +276,7 @@ const WRITES: Case[] = [
       'memories_by_key (tenant_id, namespace, key)',
       'entities_by_name (tenant_id, subject, type, normalized)',
       'ledger_leased (tenant_id, lease)',
-      'edges_pkey (tenant_id, owner, generation)',
+      'edges_pkey (tenant_id, owner)',
     ],
   ],
   [
@@ -227,11 +302,40 @@ const WRITES: Case[] = [
   ],
 ]
 
+const MADE: Case[] = [
+  [
+    'entities for their own sake',
+    () => createEntity(w.deps, w.caller(), { entities: [person('Name 3'), person('Nobody yet')], waitFor: 'graph' }),
+    ['entities_by_name (tenant_id, subject, type, normalized)', 'ledger_pkey (tenant_id, id)'],
+  ],
+  [
+    'links',
+    () => linkNodes(w.deps, w.caller(), { links: [{ from: person('Name 3'), type: 'knows', to: person('Name 9') }], waitFor: 'graph' }),
+    ['entities_by_name (tenant_id, subject, type, normalized)', 'links_pkey (tenant_id, from_id)'],
+  ],
+  [
+    'a decision',
+    () => recordDecision(w.deps, w.caller(), { namespace: 'user:u7', title: 'Use Postgres', rationale: 'One truth' }),
+    ['memories_pkey (tenant_id, id)'],
+  ],
+  [
+    'a session with what carries its id',
+    () => startSession(w.deps, w.caller(), { id: 'session 1000', appName: 'app', userId: 'u7' }),
+    ['memories_by_session (tenant_id, session_id)', 'sessions_by_name (tenant_id, name)'],
+  ],
+  ['the end of a session', () => endSession(w.deps, w.caller(), 'session 7'), ['sessions_by_name (tenant_id, name)']],
+  [
+    'the end of a commitment',
+    () => completeCommitment(w.deps, w.caller(), w.commitment.id, 'done'),
+    ['memories_pkey (tenant_id, id)', 'embeddings_pkey (tenant_id, memory_id)'],
+  ],
+]
+
 const WORK: Case[] = [
   [
     'what the graph is owed',
     () => project(w.deps, TENANT, { oldest: 50 }),
-    ['ledger_leased (tenant_id, lease)', ...TRAVERSED.slice(2)],
+    ['ledger_leased (tenant_id, lease)', 'nodes_pkey (tenant_id, id)', 'edges_pkey (tenant_id, owner)'],
     [OWED],
   ],
   [
@@ -261,6 +365,7 @@ describe.each([
   ['reading', READS],
   ['searching', SEARCHES],
   ['asking the graph', QUESTIONS],
+  ['making', MADE],
   ['writing', WRITES],
   ['the background work of', WORK],
 ])('%s', (_, cases) => {

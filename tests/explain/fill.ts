@@ -27,7 +27,7 @@ export interface Filling {
 
 /** What a service holds that has been in use: 32 words a memory by Zipf's law, vectors in clusters, four mentions an entity. */
 export async function fill(database: MigratedDatabase, filling: Filling): Promise<void> {
-  const owner = asOwner(database)
+  const owner = asOwner(database.owner)
   await owner([
     raw(`drop index twofold.${indexOf(MODEL)}`),
     // Without triggers: each foreign key checked row by row takes longer than the rows.
@@ -36,9 +36,10 @@ export async function fill(database: MigratedDatabase, filling: Filling): Promis
     ...plans(filling),
     ...memories(),
     ...entities,
+    sessions,
     ...projections,
   ])
-  await ensureModel(database, MODEL, DIMENSIONS)
+  await ensureModel(database.owner, MODEL, DIMENSIONS)
   await owner([raw('analyze')])
 }
 
@@ -59,18 +60,21 @@ const plans = ({ subjects }: Filling): Statement[] => [
       from tenants t, jsonb_each_text(${JSON.stringify(subjects)}::jsonb) s (subject, n), generate_series(1, s.n::int) where t.uuid = ${TENANT}::uuid
       union all
       select t.id, 'user:u' || i % 2, 'user:u' || i % 2, random() from tenants t, generate_series(1, 20) i where t.uuid <> ${TENANT}::uuid) p`,
-  raw(`alter table planned add id uuid, add at timestamptz`),
-  raw(`update planned set at = '2026-01-01'::timestamptz + i * interval '10 s',
+  raw(`alter table planned add id uuid, add at timestamptz, add kind text`),
+  raw(`update planned set kind = case when i % 20 = 0 then 'commitment' when i % 200 = 1 then 'decision' else 'note' end, at = '2026-01-01'::timestamptz + i * interval '10 s',
     id = (overlay(overlay(lpad(to_hex(1767225600000 + i * 10000), 12, '0') placing '-' from 9 for 0) placing '-7000-8000-' from 14 for 0) || left(md5(i::text), 12))::uuid`),
   raw('analyze planned'),
 ]
 
 const memories = (): Statement[] => [
   raw(`insert into memories (tenant_id, id, row, namespace, key, type, kind, content, importance, metadata, tags, entities, relations, occurred_at,
-      version, created_by, updated_by, created_at, updated_at, owes_embedding, pending_until, expires_at)
+      version, created_by, updated_by, created_at, updated_at, owes_embedding, pending_until, expires_at, session_id, details)
     overriding system value
-    select tenant_id, id, i, namespace, case when i % 3 = 0 then 'key ' || i end, 'semantic', 'note', repeat('some words ', 15), 5, '{"source": "chat"}', '{tag}', '[]', '[]', at,
-      1, 'maker ' || i % 50, 'maker', at, at, i % 500 = 0, case when i % 1000 = 1 then at end, case when i % 50 = 0 then at + interval '1 year' end from planned`),
+    select tenant_id, id, i, namespace, case when i % 3 = 0 then 'key ' || i end, 'semantic', kind, repeat('some words ', 15), 5, '{"source": "chat"}', '{tag}', '[]', '[]', at,
+      1, 'maker ' || i % 50, 'maker', at, at, i % 500 = 0, case when i % 1000 = 1 then at end, case when i % 50 = 0 then at + interval '1 year' end, case when i % 4 = 0 then 'session ' || i % 1000 end,
+      case when kind = 'commitment' then jsonb_build_object('title', 'Promise ' || i, 'owner', 'owner ' || i % 7, 'status', case when i % 8 = 0 then 'open' else 'completed' end,
+        'dueAt', iso(at)) end
+    from planned`),
   raw(`select setval(pg_get_serial_sequence('memories', 'row'), max(row)) from memories`),
   raw(`create temp table word on commit drop as select rank, term from unnest('{${vocabulary()}}'::int[]) with ordinality w (term, rank)`),
   raw('analyze word'),
@@ -91,11 +95,16 @@ const memories = (): Statement[] => [
   raw(`create temp table noise on commit drop as
     select i, array(select (random() - 0.5) * 0.65 + i * 0 from generate_series(1, ${DIMENSIONS}))::vector as v from generate_series(0, 1998) i`),
   raw(`insert into embeddings (tenant_id, memory_id, row, model, subject, namespace, type, kind, live, version, embedding)
-    select p.tenant_id, p.id, p.i, '${MODEL}', p.subject, p.namespace, 'semantic', 'note', true, 1, c.v + n.v
+    select p.tenant_id, p.id, p.i, '${MODEL}', p.subject, p.namespace, 'semantic', p.kind, true, 1, c.v + n.v
     from planned p join centre c on c.i = p.i % 200 join noise n on n.i = (p.i::bigint * 7919) % 1999`),
   raw(`insert into past_embeddings (tenant_id, memory_id, model, version, embedding)
     select tenant_id, memory_id, model, 0, embedding from embeddings where row % 5 = 0`),
 ]
+
+const sessions =
+  raw(`insert into sessions (tenant_id, id, name, namespace, app_name, user_id, status, state, metadata, created_at, updated_at)
+  select t.id, gen_random_uuid(), 'session ' || i, 'user:u' || i % 20, 'app', 'u' || i % 20, 'active', '{}', '{}', now(), now()
+  from tenants t, generate_series(0, 999) i where t.uuid = '${TENANT}'`)
 
 const vocabulary = () => Array.from({ length: WORDS }, (_, i) => terms(word(i + 1))[0]?.term).join()
 
@@ -120,6 +129,9 @@ const entities = [
   raw(`insert into relations (tenant_id, memory_id, from_id, type, to_id, namespace, confidence)
     select a.tenant_id, a.memory_id, a.entity_id, 'knows', b.entity_id, a.namespace, 0.9
     from links a join links b on b.tenant_id = a.tenant_id and b.memory_id = a.memory_id and b.entity_id > a.entity_id`),
+  raw(`insert into twofold.links (tenant_id, id, from_id, type, to_id, subject, properties, created_at, updated_at)
+    select a.tenant_id, gen_random_uuid(), a.id, 'precedes', b.id, a.subject, '{}', now(), now()
+    from named a join named b on b.tenant_id = a.tenant_id and b.subject = a.subject and b.n = a.n + 1`),
   raw(`insert into collectable (tenant_id, entity_id, since) select tenant_id, id, now() from named where n % 20 = 0`),
 ]
 
@@ -131,7 +143,8 @@ const projections = [
     select tenant_id, 1, id, kind, subject, 1, bucket, '{}', '{}', case when random() < 0.02 then now() end from ledger`),
   raw(`insert into graph.edges (tenant_id, generation, owner, type, from_id, to_id, relation, namespace, confidence)
     select tenant_id, 1, memory_id, 'MENTIONS', memory_id, entity_id, '', namespace, 0.9 from memory_entities
-    union all select tenant_id, 1, memory_id, 'RELATES_TO', from_id, to_id, type, namespace, 0.9 from relations`),
+    union all select tenant_id, 1, memory_id, 'RELATES_TO', from_id, to_id, type, namespace, 0.9 from relations
+    union all select tenant_id, 1, from_id, 'RELATES_TO', from_id, to_id, type, subject, 1 from twofold.links`),
   raw(`insert into idempotency_keys (tenant_id, key_id, key, part, operation, request_hash, targets, created_at)
     select tenant_id, 'maker ' || i % 50, 'request ' || i, part, 'memories.add', sha256(i::text::bytea), '[]', at from planned, generate_series(0, 2) part`),
 ]

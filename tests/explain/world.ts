@@ -6,7 +6,6 @@ import { readEnv } from '@twofold/functions/env.ts'
 import { postgresGraph } from '@twofold/graph/postgres/graph.ts'
 import { type Caller, Timings } from '@twofold/operation/caller.ts'
 import { migratedDatabase } from '../database.ts'
-import { nativeDatabase } from '../graph/native.ts'
 import { fill, keyOf, TENANT } from './fill.ts'
 import { type Watched, watched } from './plan.ts'
 
@@ -21,6 +20,10 @@ export interface World extends Pick<Watched, 'during'> {
   caller(grant?: Grant): Caller
   /** Of `user:u7`, with a key. */
   memory: { id: string; namespace: string; key: string }
+  /** Of the large subject. */
+  entity: { id: string }
+  /** Of the large subject, and open. */
+  commitment: { id: string }
   close(): Promise<void>
 }
 
@@ -32,25 +35,30 @@ export type Grant = (typeof GRANTS)[number]
  * minutes), else 5,000 in the embedded one (20 seconds).
  */
 export async function world(): Promise<World> {
-  const server = process.env.TEST_DATABASE_URL
-  const database = server ? await nativeDatabase(server) : await migratedDatabase()
-  const { large, people } = server ? SIZES.native : SIZES.embedded
+  const database = await migratedDatabase()
+  const { large, people } = process.env.TEST_DATABASE_URL ? SIZES.native : SIZES.embedded
   const each = Object.fromEntries(Array.from({ length: people }, (_, i) => [`user:u${i}`, 100]))
   await fill(database, { subjects: { 'user:large': large, ...each }, grants: GRANTS, others: 20 })
   const { db, during } = watched(database.db)
   const env = readEnv({ DATABASE_URL: database.url, DATABASE_HTTP_URL: database.fetchEndpoint, LOG_LEVEL: 'silent' })
   const now = () => new Date('2026-03-01T12:00:00Z')
   const composed = await compose(env, { db, now, graph: postgresGraph({ db, now }) })
-  const [[memory]] = await database.db.asTenant(TENANT, [
+  // A search whose vector is late asks no index of vectors; the model is loaded by the first who needs it.
+  await composed.deps.embedder.embed(['warm'], { signal: AbortSignal.timeout(60_000), priority: 'background' })
+  const [[memory], [entity], [commitment]] = await database.db.asTenant(TENANT, [
     sql<
       World['memory']
     >`select m.id, m.namespace, m.key from readable_memories m where m.subject = 'user:u7' and m.key is not null order by m.id limit 1`,
+    sql<World['entity']>`select id from entities where subject = 'user:large' and value = 'Name 7'`,
+    sql<World['commitment']>`select id from memories where subject = 'user:large' and status = 'open' and pending_until is null limit 1`,
   ])
   return {
     deps: composed.deps,
     inner: database.db,
     during,
     memory: memory as World['memory'],
+    entity: entity as World['entity'],
+    commitment: commitment as World['commitment'],
     caller: (grant = '*') => ({
       keyHash: keyOf(grant),
       scope: null,

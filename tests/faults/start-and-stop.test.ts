@@ -68,7 +68,7 @@ test('a second start on one home is refused with the process that has it, and on
 
 test('a configuration that cannot be used is refused before anything is made, with one line for each variable', async () => {
   const bad = {
-    NEO4J_URI: 'bolt://127.0.0.1:7687',
+    NEO4J_URI: 'http://neo4j:hunter2@127.0.0.1:7474',
     RETRY_ATTEMPTS: '0',
     RETRY_DELAY_MS: 'soon',
     ENABLE_GRAPH_STORE: 'maybe',

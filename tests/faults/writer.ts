@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { v7 } from 'uuid'
 import type { Answer, Client } from '../client.ts'
 import { vectorOf } from '../random.ts'
@@ -24,6 +25,13 @@ export interface InFlight {
   pending: boolean
 }
 
+export interface Run {
+  until?(): boolean
+  /** Between two requests. */
+  pauseMs?: number
+  unavailable?(answer: Answer, request: InFlight): Promise<'again' | 'refused' | undefined>
+}
+
 /**
  * One writer with memories of its own: creates, batches, updates, deletions and restores, one after the other, until
  * the service is gone. Remembers what it was told and what it was not.
@@ -35,30 +43,44 @@ export class Writer {
   readonly surprises: string[] = []
   inFlight: InFlight | null = null
   acknowledged = 0
+  /** What was refused because a store was away: nobody may ever see it. */
+  readonly refused: string[] = []
   /** The last create that was acknowledged under an idempotency key, and what it made. */
   lastKeyed: { send(asks: Client): Promise<Answer>; id: string } | null = null
   readonly #name: string
   readonly #next: () => number
+  readonly #dimensions: number | undefined
   #made = 0
 
-  constructor(name: string, next: () => number) {
+  constructor(name: string, next: () => number, dimensions?: number) {
     this.#name = name
     this.#next = next
+    this.#dimensions = dimensions
   }
 
-  async run(asks: Client): Promise<void> {
-    for (;;) {
+  /**
+   * Writes until the service is gone or `until` says so. What is answered with 503 is a surprise, unless `unavailable`
+   * says what to do: send it again, or believe that nothing was stored.
+   */
+  async run(asks: Client, { until = () => false, unavailable, pauseMs = 0 }: Run = {}): Promise<void> {
+    while (!until()) {
       const doing = this.#choose()
       this.inFlight = doing
       let answer: Answer
+      let what: 'again' | 'refused' | undefined
       try {
-        answer = await doing.send(asks)
+        do {
+          answer = await doing.send(asks)
+          what = [409, 503].includes(answer.status) ? await unavailable?.(answer, doing) : undefined
+        } while (what === 'again')
       } catch {
         return
       }
       this.inFlight = null
-      doing.learn(answer)
+      if (what === 'refused') this.refused.push(...doing.contents)
+      else doing.learn(answer)
       this.acknowledged++
+      if (pauseMs > 0) await sleep(pauseMs)
     }
   }
 
@@ -88,7 +110,7 @@ export class Writer {
       { type: 'organization', value: company },
     ]
     const relations = [{ from: entities[0], type: 'works_at', to: entities[1] }]
-    return { namespace, content, embedding: vectorOf(content), entities, relations, extractEntities: false }
+    return { namespace, content, embedding: vectorOf(content, this.#dimensions), entities, relations, extractEntities: false }
   }
 
   #create(): InFlight {

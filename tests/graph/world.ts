@@ -1,11 +1,10 @@
 import { createHash } from 'node:crypto'
 import { normalize } from '@twofold/core/entities/entity.ts'
-import type { GraphPort } from '@twofold/core/graph/port.ts'
+import type { GraphOptions, GraphPort, GraphSession } from '@twofold/core/graph/port.ts'
 import type { ProjectDeps } from '@twofold/core/graph/project.ts'
 import type { Database, Settings } from '@twofold/core/ports.ts'
 import { type Statement, sql } from '@twofold/core/sql.ts'
 import { terms } from '@twofold/core/text/words.ts'
-import { postgresGraph } from '@twofold/graph/postgres/graph.ts'
 import { type Caller, Timings } from '@twofold/operation/caller.ts'
 import { silent } from '../database.ts'
 
@@ -69,23 +68,25 @@ export const settings: Settings = {
   leaseMs: 30_000,
 }
 
-/** The graph of the database, with a count of what was applied and a place to interfere. */
+/** A graph with a count of what was applied in which session, and a place to interfere. */
 export interface Watched extends GraphPort {
   applied: string[][]
-  before: ((ids: string[]) => Promise<void> | void) | null
+  sessions: Set<GraphSession | undefined>
+  before: ((ids: string[], options: GraphOptions) => Promise<void> | void) | null
 }
 
-export function watched(db: Database, clock: Clock): Watched {
-  const graph = postgresGraph({ db, now: clock.now })
+export function watched(graph: GraphPort): Watched {
   const watching: Watched = {
     ...graph,
     applied: [],
+    sessions: new Set(),
     before: null,
     async apply(tenant, batch, options) {
       const ids = batch.map(({ id }) => id)
-      await watching.before?.(ids)
+      await watching.before?.(ids, options)
       await graph.apply(tenant, batch, options)
       watching.applied.push(ids)
+      watching.sessions.add(options.session)
     },
   }
   return watching

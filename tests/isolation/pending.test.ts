@@ -11,10 +11,13 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 let here: World
 let tenant: Tenant
 let memory: Memory
+let zebra: string
 beforeAll(async () => {
   here = await world({ TWOFOLD_OPERATOR_KEY: 'operator-key-of-the-test' })
   tenant = await here.tenant()
-  memory = await tenant.add({ content: 'Zebra hidden', key: 'k', tags: ['t'], waitFor: 'graph' })
+  const entities = [{ type: 'animal', value: 'Zebra' }]
+  memory = await tenant.add({ content: 'Zebra hidden', kind: 'commitment', key: 'k', tags: ['t'], entities, waitFor: 'graph' })
+  zebra = (await tenant.get('/v1/graph/entities?type=animal')).json.items[0].id
   await tenant.add({ content: 'plain', entities: [{ type: 'place', value: 'Porto' }], waitFor: 'graph' })
   await here.owner(`update twofold.memories set pending_until = '2999-01-01' where id = $1`, [memory.id])
 })
@@ -56,9 +59,23 @@ const ASKED: Record<string, [method: string, path: () => string, body?: object][
     ['POST', () => '/v1/graph/query', { start: { type: 'person' }, hops: 4 }],
   ],
   'graph.entities': [['GET', () => '/v1/graph/entities']],
+  'graph.entity': [['GET', () => `/v1/graph/entities/${zebra}`]],
+  'graph.entity_context': [['GET', () => `/v1/graph/entities/${zebra}/context`]],
+  'graph.related': [['GET', () => `/v1/graph/entities/${zebra}/related?via=MENTIONS&hops=4`]],
+  'memories.recall': [['POST', () => '/v1/memories/recall', { query: 'Zebra hidden', memoryTypes: ['commitment', 'note'] }]],
+  'decisions.list': [['GET', () => '/v1/decisions']],
+  'patterns.list': [['GET', () => '/v1/patterns']],
+  'commitments.list': [
+    ['GET', () => '/v1/commitments'],
+    ['GET', () => '/v1/commitments?status=open&userId=alice'],
+  ],
+  'commitments.complete': [['POST', () => `/v1/commitments/${memory.id}/complete`, {}]],
 }
 /** They read no memory: they make new ones, count, or are about other things. */
-const ELSEWHERE = ['memories.add', 'memories.add_batch', 'persistence.status', 'keys.', 'tenants.', 'system.']
+const ELSEWHERE = [
+  ...['memories.add', 'memories.add_batch', 'decisions.record', 'commitments.create', 'patterns.record'],
+  ...['graph.create_entities', 'graph.link_nodes', 'sessions.', 'persistence.', 'keys.', 'tenants.', 'system.'],
+]
 
 test('every operation is asked, or is known to read no memory', () => {
   const unknown = operations.map(({ name }) => name).filter((name) => !(name in ASKED) && !ELSEWHERE.some((each) => name.startsWith(each)))

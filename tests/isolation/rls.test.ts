@@ -1,6 +1,6 @@
-import { randomUUID } from 'node:crypto'
 import { raw, sql } from '@twofold/core/sql.ts'
 import { type Tenant, type World, world } from '@twofold/functions/fixture.ts'
+import { ROLES } from '@twofold/local/sql/native.fixture.ts'
 import { type Caller, Timings } from '@twofold/operation/caller.ts'
 import { hashKey } from '@twofold/operation/read-caller.ts'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
@@ -12,7 +12,8 @@ let mine: Tenant
 let theirs: Tenant
 let tables: string[]
 beforeAll(async () => {
-  here = await world()
+  // The tables of the graph as well.
+  here = await world({ NEO4J_URI: '' })
   tables = (
     await here.owner(`select table_schema || '.' || c.table_name as name from information_schema.columns c join information_schema.tables t using (table_schema, table_name)
       where table_schema in ('twofold', 'graph') and column_name = 'tenant_id' and table_type = 'BASE TABLE' order by 1`)
@@ -28,6 +29,14 @@ beforeEach(async () => {
     const memory = await tenant.add({ ...known, key: 'k', waitFor: 'graph' })
     await tenant.patch(`/v1/memories/${memory.id}`, { content: `${tenant.id} Carl` }, { headers: { 'idempotency-key': 'one' } })
     await tenant.patch(`/v1/memories/${memory.id}`, known)
+    await tenant.post('/v1/sessions', { id: 'today', appName: 'test', userId: 'alice' })
+    const named = (value: string) => ({ type: 'person', value, subject: 'user:alice' })
+    await tenant.post('/v1/graph/links', { links: [{ from: named('Anna'), type: 'knows', to: named('Bert') }] })
+    await here.deps.db.asTenant(tenant.id, [
+      sql`insert into sync_runs (tenant_id, id, operation, options, started_at) values (current_tenant(), ${memory.id}::uuid, 'check', '{}', now())`,
+      sql`insert into drift (tenant_id, id, run_id, kind, thing, what, bucket, deep, found_at)
+        values (current_tenant(), ${memory.id}::uuid, ${memory.id}::uuid, 'missing', ${memory.id}, 'memory', 1, false, now())`,
+    ])
   }
 })
 
@@ -203,13 +212,14 @@ describe('what even the own tenant is not given', () => {
     // In a world of its own: the one session of the embedded database does not come back whole from being somebody else.
     const there = await world()
     const own = await there.tenant()
-    const login = `connecting_${randomUUID().slice(0, 8)}`
-    await there.owner(`create role ${login} login`)
-    await there.owner(`grant twofold_app to ${login}`)
+    // Connections to a native database are such a login's already; those to the embedded one are its owner's.
+    const embedded = !process.env.TEST_DATABASE_URL
+    const login = embedded ? 'connecting' : ROLES.login
+    if (embedded) await there.owner('create role connecting login in role twofold_app')
     const failure = (statement: string) =>
       there.deps.db
         .across([
-          raw(`set local session authorization ${login}`),
+          ...(embedded ? [raw('set local session authorization connecting')] : []),
           raw(`select set_config('role', 'twofold_app', true)`),
           sql`select authorize(${hashKey(own.key)}::bytea, null, null, null, now(), 'request-1', null)`,
           raw('reset role'),
@@ -222,11 +232,9 @@ describe('what even the own tenant is not given', () => {
         `select refuse('conflict', 'seen', jsonb_build_object('as', current_user, 'content', (select jsonb_agg(content) from memories)))`,
       )
       expect(seen.details).toEqual({ as: login, content: [own.id] })
-      for (const statement of ['set local role postgres', 'select hash from api_keys', 'drop table memories'])
+      for (const statement of [`set local role ${embedded ? 'postgres' : ROLES.owner}`, 'select hash from api_keys', 'drop table memories'])
         expect([statement, (await failure(statement)).code]).toEqual([statement, PERMISSION_DENIED])
     } finally {
-      // Roles outlive the database on a server; the embedded one goes with all it has, and its session may do this no more.
-      await there.owner(`drop role ${login}`).catch(() => undefined)
       await there.close()
     }
   })
@@ -274,6 +282,10 @@ test('no word of a caller is ever part of a statement, where it could become one
     const filters = [{ eq: word }, { ne: word }, { gt: word }, { lte: word }, { in: [word] }, { contains: word }].map((condition) => ({
       [word]: condition,
     }))
+    const about = { type: word, value: word }
+    const named = (value: string) => ({ type: word, value, subject: `user:${word}` })
+    const entityOf = async (q: string) => (await mine.get(`/v1/graph/entities?q=${q}&subject=user:${word}`)).json.items[0].id
+    const promised = await mine.post('/v1/commitments', { namespace: `user:${word}`, title: word, owner: word, about: [about] })
     const answers = [
       await mine.patch(`/v1/memories/${id}`, { content: `${word} again`, metadata: { [word]: word } }),
       await mine.post('/v1/memories/search', { ...where, filter: { OR: filters }, expand: { hops: 1 } }),
@@ -284,6 +296,27 @@ test('no word of a caller is ever part of a statement, where it could become one
       ),
       await mine.post('/v1/graph/query', { start: { type: word, value: word }, via: [word], namespacePrefix: `user:${word}` }),
       await mine.get(`/v1/graph/entities?q=${word}&type=${word}&subject=user:${word}`),
+      await mine.post('/v1/graph/links', {
+        links: [{ from: named(word), type: word, to: named(`${word} too`), properties: { [word]: word } }],
+      }),
+      await mine.get(`/v1/graph/entities/${await entityOf(word)}/related?via=${word}`),
+      await mine.get(`/v1/graph/entities/${await entityOf(word)}/context`),
+      await mine.post('/v1/sessions', {
+        id: word,
+        appName: word,
+        userId: word,
+        projectId: word,
+        state: { [word]: word },
+        metadata: { [word]: word },
+      }),
+      await mine.get(`/v1/sessions/${word}`),
+      await mine.post(`/v1/sessions/${word}/terminate`),
+      await mine.post('/v1/decisions', { namespace: `user:${word}`, title: word, rationale: word, alternatives: [word], about: [about] }),
+      await mine.post('/v1/patterns', { namespace: `user:${word}`, name: word, description: word }),
+      promised,
+      await mine.post(`/v1/commitments/${promised.json.memory.id}/complete`, { outcome: word }),
+      await mine.get(`/v1/commitments?namespace=user:${word}&owner=${word}&status=completed`),
+      await mine.post('/v1/memories/recall', { namespace: `user:${word}`, query: word, memoryTypes: [word, 'decision'] }),
       await mine.post('/v1/keys', { name: word, scopes: ['sync'], namespaces: [`user:${word}`] }),
       await mine.del(`/v1/memories/${id}`),
       await mine.post(`/v1/memories/${id}/restore`, {}),

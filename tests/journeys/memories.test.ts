@@ -2,18 +2,22 @@ import { readFile } from 'node:fs/promises'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { all, type Client, caughtUp, client, eventually } from '../client.ts'
 import { KEY, makeHome, type Process, start } from '../process.ts'
+import { openParts } from '../real/parts.ts'
 
 /** What people do with it, on the service as they start it, with the models that come with it. */
 
 /** Processes start here, which a busy machine takes its time for. */
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 })
 
-let home: Awaited<ReturnType<typeof makeHome>>
+let away: () => Promise<void>
 let service: Process
 let asks: Client
 beforeAll(async () => {
-  home = await makeHome()
-  service = await start(home.path)
+  // On real servers for all of it, where the tests are given some.
+  const parts = process.env.TEST_SQS_URL ? await openParts() : null
+  const home = parts ? { path: await parts.home(), remove: parts.close } : await makeHome()
+  away = home.remove
+  service = await start(home.path, { ...parts?.postgres, ...parts?.redis, ...parts?.neo4j, ...parts?.queue })
   asks = client(service.url, KEY)
   // The model is loaded by the first who needs it.
   await eventually(
@@ -23,7 +27,7 @@ beforeAll(async () => {
 })
 afterAll(async () => {
   await service.end('SIGTERM')
-  await home.remove()
+  await away()
 })
 
 const example = async (name: string) => JSON.parse(await readFile(new URL(`../../examples/${name}.json`, import.meta.url), 'utf8'))

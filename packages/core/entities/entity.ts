@@ -16,40 +16,45 @@ const text = (max: number) =>
     .regex(/\S/, 'must not be blank')
 
 export const EntityType = z.string().regex(/^[a-z_]{1,40}$/, `must be 1 to 40 of a-z and _, such as ${ENTITY_TYPES.join(', ')}`)
-const Value = text(500)
-const Confidence = z.number().min(0).max(1)
+export const EntityValue = text(500)
+/** The caller's own word for a relation: `works_at`, `married to`. */
+export const RelationType = text(100)
+export const Confidence = z.number().min(0).max(1)
 
 /** What names an entity inside a subject. */
-export const EntityName = z.strictObject({ type: EntityType, value: Value })
+export const EntityName = z.strictObject({ type: EntityType, value: EntityValue })
 export type EntityName = z.infer<typeof EntityName>
+
+const about = z.boolean().optional().meta({ description: 'The memory is about it; more than a mention.' })
 
 /** A typed thing a memory mentions, as it is answered. `normalized` names it: two spellings of one name are one entity. */
 export const Entity = z
-  .strictObject({ type: EntityType, value: Value, normalized: z.string(), confidence: Confidence, source: z.string() })
+  .strictObject({ type: EntityType, value: EntityValue, normalized: z.string(), confidence: Confidence, source: z.string(), about })
   .meta({ id: 'Entity' })
 export type Entity = z.infer<typeof Entity>
 
-/** A typed edge between two entities, as it is answered. The type is the caller's own word: `works_at`, `married to`. */
+/** A typed edge between two entities, as it is answered. */
 export const Relation = z
-  .strictObject({ from: EntityName, type: text(100), to: EntityName, confidence: Confidence })
+  .strictObject({ from: EntityName, type: RelationType, to: EntityName, confidence: Confidence })
   .meta({ id: 'Relation' })
 export type Relation = z.infer<typeof Relation>
 
 /** An entity in a request, so that what was answered can be sent back: `normalized` is accepted and computed anew. */
 export const EntityInput = z.strictObject({
   type: EntityType.optional(),
-  value: Value,
+  value: EntityValue,
   normalized: z.string().max(2000).optional(),
   confidence: Confidence.optional(),
   source: text(100).optional(),
+  about,
 })
 export type EntityInput = z.infer<typeof EntityInput>
 
 /** A relation in a request; an end may also be the bare value of one of the memory's entities (else it becomes one of type `other`). */
 export const RelationInput = z.strictObject({
-  from: z.union([EntityName, Value]),
-  type: text(100),
-  to: z.union([EntityName, Value]),
+  from: z.union([EntityName, EntityValue]),
+  type: RelationType,
+  to: z.union([EntityName, EntityValue]),
   confidence: Confidence.optional(),
 })
 export type RelationInput = z.infer<typeof RelationInput>
@@ -110,12 +115,13 @@ export function mentionsOf(entities: readonly EntityInput[] = [], relations: rea
   return { entities: all, relations: unique(edges, edgeOf) }
 }
 
-const complete = ({ type = 'other', value, confidence = 1, source = 'caller' }: EntityInput): Entity => ({
+const complete = ({ type = 'other', value, confidence = 1, source = 'caller', about }: EntityInput): Entity => ({
   type,
   value,
   normalized: normalize(value),
   confidence,
   source,
+  ...(about ? { about } : {}),
 })
 
 const firstByName = (entities: readonly Entity[]) => new Map(entities.toReversed().map((entity) => [entity.normalized, entity]))

@@ -5,11 +5,13 @@ import { MOST_ROWS, type ProjectDeps, project } from './project.ts'
  * has come. Answers how many rows are shown now that were not before.
  */
 export async function catchUp(deps: ProjectDeps, tenant: string, until: Date): Promise<number> {
-  let shown = 0
-  do {
-    const outcomes = await project(deps, tenant, { oldest: MOST_ROWS })
-    shown += outcomes.filter(({ state }) => state === 'shown').length
-    if (outcomes.length < MOST_ROWS || outcomes.some(({ state }) => state === 'failed')) break
-  } while (deps.now() < until)
-  return shown
+  return deps.graph.session('reuse', async (session) => {
+    let shown = 0
+    do {
+      const outcomes = await project(deps, tenant, { oldest: MOST_ROWS }, { session })
+      shown += outcomes.filter(({ state }) => state === 'shown').length
+      if (outcomes.length < MOST_ROWS || outcomes.some(({ state }) => state === 'failed')) break
+    } while (deps.now() < until)
+    return shown
+  })
 }

@@ -4,13 +4,11 @@ import { EntityType } from '../entities/entity.ts'
 import { entityVisible } from '../entities/visible.sql.ts'
 import { introduce } from '../keys/introduce.ts'
 import { within } from '../namespaces/inside.sql.ts'
-import { below, Namespace, subjectsWithin } from '../namespaces/namespace.ts'
+import { below, Subject, subjectsWithin } from '../namespaces/namespace.ts'
 import type { Deps } from '../ports.ts'
 import { type Statement, sql } from '../sql.ts'
 import { queryTerms, terms } from '../text/words.ts'
 import { EntityNode } from './node.ts'
-
-const Subject = Namespace.refine((subject) => subject.split(':').length === 2, 'must have exactly two segments, such as user:alice')
 
 export const EntitiesQuery = z.strictObject({
   q: z.string().max(500).optional().meta({ description: 'Words of the name, whole, in any order and spelling.' }),

@@ -1,19 +1,29 @@
 import { type Statement, sql } from '../sql.ts'
+import type { NodeKind } from './port.ts'
 
 /** What a lease is taken with. Times are ISO 8601, from the injected clock. */
 export interface LeaseTerms {
   lease: string
   now: string
   until: string
+  /** Earlier leases of the same graph session: what they hold may be taken again. */
+  own?: readonly string[]
 }
 
-/** Owed, and neither somebody's, nor waiting after a failure, nor parked. */
-const due = (now: string): Statement => sql`
+/** Owed, and neither somebody else's, nor waiting after a failure, nor parked. */
+const due = ({ now, own = [] }: Pick<LeaseTerms, 'now' | 'own'>): Statement => sql`
   l.revision <> l.shown and l.parked_at is null
-  and (l.leased_until is null or l.leased_until <= ${now}::timestamptz) and (l.not_before is null or l.not_before <= ${now}::timestamptz)`
+  and (l.leased_until is null or l.leased_until <= ${now}::timestamptz ${own.length === 0 ? sql`` : sql`or l.lease = any(${own}::uuid[])`}) and (l.not_before is null or l.not_before <= ${now}::timestamptz)`
 
+/** The session that a memory `m` comes from, when both are of one subject. */
+const sessionOf: Statement = sql`
+  select s.id from sessions s where s.tenant_id = current_tenant() and s.name = m.session_id and s.subject = m.subject offset 0`
+
+/** The other ends of what memories assert: the entities they mention, and the session they come from. */
 const mentionedBy = (ids: readonly string[]): Statement => sql`
-  select me.entity_id from memory_entities me where me.tenant_id = current_tenant() and me.memory_id = any(${ids}::uuid[])`
+  select me.entity_id from memory_entities me where me.tenant_id = current_tenant() and me.memory_id = any(${ids}::uuid[])
+  union all
+  select s.id from memories m cross join lateral (${sessionOf}) s where m.tenant_id = current_tenant() and m.id = any(${ids}::uuid[])`
 
 const take = (picked: Statement, { lease, until }: LeaseTerms): Statement => sql`
   with picked as (${picked} for update skip locked)
@@ -21,13 +31,13 @@ const take = (picked: Statement, { lease, until }: LeaseTerms): Statement => sql
   where l.tenant_id = current_tenant() and l.id = any(array(select p.id from picked p))`
 
 /**
- * Leases those of `ids` that are due, at most `most` rows, and with memories the entities they mention: an edge cannot
- * be seen before both its ends.
+ * Leases those of `ids` that are due, at most `most` rows, and with memories the entities they mention and their session:
+ * an edge cannot be seen before both its ends.
  */
 export const leaseThese = (ids: readonly string[], most: number, terms: LeaseTerms): Statement =>
   take(
     sql`select l.id from ledger l
-      where l.tenant_id = current_tenant() and l.id = any(array(select unnest(${ids}::uuid[]) union ${mentionedBy(ids)})) and ${due(terms.now)}
+      where l.tenant_id = current_tenant() and l.id = any(array(select unnest(${ids}::uuid[]) union ${mentionedBy(ids)})) and ${due(terms)}
       order by l.id = any(${ids}::uuid[]) desc, l.id limit ${most}::int`,
     terms,
   )
@@ -35,13 +45,13 @@ export const leaseThese = (ids: readonly string[], most: number, terms: LeaseTer
 /** Leases the `most` rows of the tenant that have been owed longest. */
 export const leaseOldest = (most: number, terms: LeaseTerms): Statement =>
   take(
-    sql`select l.id from ledger l where l.tenant_id = current_tenant() and ${due(terms.now)} order by l.owed_since limit ${most}::int`,
+    sql`select l.id from ledger l where l.tenant_id = current_tenant() and ${due(terms)} order by l.owed_since limit ${most}::int`,
     terms,
   )
 
 export interface LedgerRow {
   id: string
-  kind: 'memory' | 'entity'
+  kind: NodeKind
   subject: string
   bucket: number
   revision: number
@@ -55,6 +65,7 @@ export interface LedgerRow {
   epoch: number
   memory: MemoryTruth | null
   entity: EntityTruth | null
+  session: SessionTruth | null
 }
 
 export interface MemoryTruth {
@@ -69,13 +80,52 @@ export interface MemoryTruth {
   gone: boolean
   mentions: { entity: string; about: boolean; confidence: number; namespace: string }[] | null
   relations: { from: string; type: string; to: string; confidence: number; namespace: string }[] | null
+  /** The session it comes from. */
+  session: string | null
+}
+
+export interface SessionTruth {
+  namespace: string
+  name: string
+  appName: string
+  projectId: string | null
+  status: string
+  version: number
+  createdAt: string
+  terminatedAt: string | null
 }
 
 export interface EntityTruth {
   type: string
   value: string
   normalized: string
+  /** Edges from it that were made explicitly, by its subject. */
+  links: { type: string; to: string; confidence: number }[] | null
 }
+
+/** What Postgres says of the thing of a ledger row `l`, where it is `wanted`. */
+export const truthOf = (wanted: Statement, now: string): Statement => sql`
+    case when ${wanted} and l.kind = 'memory' then (
+      select jsonb_build_object('namespace', m.namespace, 'type', m.type, 'kind', m.kind, 'version', m.version,
+        'contentHash', encode(sha256(convert_to(m.content, 'UTF8')), 'hex'), 'importance', m.importance, 'occurredAt', iso(m.occurred_at),
+        'gone', m.deleted_at is not null or coalesce(m.expires_at <= ${now}::timestamptz, false),
+        'mentions', (
+          select jsonb_agg(jsonb_build_object('entity', me.entity_id, 'about', me.about, 'confidence', me.confidence, 'namespace', me.namespace))
+          from memory_entities me where me.tenant_id = m.tenant_id and me.memory_id = m.id),
+        'relations', (
+          select jsonb_agg(jsonb_build_object('from', r.from_id, 'type', r.type, 'to', r.to_id, 'confidence', r.confidence, 'namespace', r.namespace))
+          from relations r where r.tenant_id = m.tenant_id and r.memory_id = m.id),
+        'session', (${sessionOf}))
+      from memories m where m.tenant_id = l.tenant_id and m.id = l.id) end as memory,
+    case when ${wanted} and l.kind = 'entity' then (
+      select jsonb_build_object('type', e.type, 'value', e.value, 'normalized', e.normalized, 'links', (
+        select jsonb_agg(jsonb_build_object('type', k.type, 'to', k.to_id, 'confidence', k.confidence))
+        from links k where k.tenant_id = e.tenant_id and k.from_id = e.id))
+      from entities e where e.tenant_id = l.tenant_id and e.id = l.id) end as entity,
+    case when ${wanted} and l.kind = 'session' then (
+      select jsonb_build_object('namespace', s.namespace, 'name', s.name, 'appName', s.app_name, 'projectId', s.project_id, 'status', s.status,
+        'version', s.version, 'createdAt', iso(s.created_at), 'terminatedAt', iso(s.terminated_at))
+      from sessions s where s.tenant_id = l.tenant_id and s.id = l.id) end as session`
 
 /**
  * The leased rows with their truth, and how it stands with the others of `ids` and what they mention: one statement, so revision and truth
@@ -86,20 +136,7 @@ export const readLeased = (ids: readonly string[], { lease, now }: LeaseTerms): 
     coalesce(l.lease = ${lease}::uuid, false) as mine,
     coalesce(l.leased_until > ${now}::timestamptz, false) as taken,
     l.parked_at is not null or coalesce(l.not_before > ${now}::timestamptz, false) as failed,
-    case when l.kind = 'memory' and l.lease = ${lease}::uuid then (
-      select jsonb_build_object('namespace', m.namespace, 'type', m.type, 'kind', m.kind, 'version', m.version,
-        'contentHash', encode(sha256(convert_to(m.content, 'UTF8')), 'hex'), 'importance', m.importance, 'occurredAt', iso(m.occurred_at),
-        'gone', m.deleted_at is not null or coalesce(m.expires_at <= ${now}::timestamptz, false),
-        'mentions', (
-          select jsonb_agg(jsonb_build_object('entity', me.entity_id, 'about', me.about, 'confidence', me.confidence, 'namespace', me.namespace))
-          from memory_entities me where me.tenant_id = m.tenant_id and me.memory_id = m.id),
-        'relations', (
-          select jsonb_agg(jsonb_build_object('from', r.from_id, 'type', r.type, 'to', r.to_id, 'confidence', r.confidence, 'namespace', r.namespace))
-          from relations r where r.tenant_id = m.tenant_id and r.memory_id = m.id))
-      from memories m where m.tenant_id = l.tenant_id and m.id = l.id) end as memory,
-    case when l.kind = 'entity' and l.lease = ${lease}::uuid then (
-      select jsonb_build_object('type', e.type, 'value', e.value, 'normalized', e.normalized)
-      from entities e where e.tenant_id = l.tenant_id and e.id = l.id) end as entity
+    ${truthOf(sql`l.lease = ${lease}::uuid`, now)}
   from ledger l cross join graph_state() s
   where l.tenant_id = current_tenant()
     and l.id = any(array(
@@ -114,6 +151,8 @@ export interface Settled {
   revision: number
   version: number | null
   digest: readonly [number, number] | null
+  /** Edges it asserts; null for a tombstone. */
+  degree: number | null
 }
 
 /**
@@ -127,12 +166,12 @@ export const settleLeased = (
   { lease, now }: LeaseTerms,
 ): Statement<{ id: string; revision: number; shown: number }> => sql`
   with s as (select * from jsonb_to_recordset(${JSON.stringify(
-    rows.map(({ id, revision, version, digest }) => ({ id, revision, version, high: digest?.[0], low: digest?.[1] })),
-  )}::jsonb) as s (id uuid, revision int, version int, high int, low int)),
+    rows.map(({ id, revision, version, digest, degree }) => ({ id, revision, version, high: digest?.[0], low: digest?.[1], degree })),
+  )}::jsonb) as s (id uuid, revision int, version int, high int, low int, degree int)),
   mine as materialized (
     select l.id from ledger l cross join graph_state() g
     where l.tenant_id = current_tenant() and l.lease = ${lease}::uuid and g.epoch = ${epoch}::int order by l.id for update of l)
-  update ledger l set shown = s.revision, shown_version = s.version, shown_at = ${now}::timestamptz, digest_high = s.high, digest_low = s.low,
+  update ledger l set shown = s.revision, shown_version = s.version, shown_at = ${now}::timestamptz, digest_high = s.high, digest_low = s.low, degree = s.degree,
     tombstone_at = case when s.high is null then ${now}::timestamptz end, lease = null, leased_until = null,
     attempts = 0, not_before = null, failure = null,
     owed_since = case when l.revision = s.revision then l.owed_since else greatest(l.owed_since, ${readAt}::timestamptz) end

@@ -31,19 +31,41 @@ export const EntityNode = z
   .meta({ id: 'EntityNode' })
 export type EntityNode = z.infer<typeof EntityNode>
 
-const hops = z.number().meta({ description: 'How many edges away from the nearest start.' })
-export const Node = z.discriminatedUnion('kind', [MemoryNode.extend({ hops }), EntityNode.extend({ hops })]).meta({ id: 'Node' })
+/** A session; `id` is its own in the graph, `sessionId` the caller's. */
+export const SessionNode = z
+  .object({
+    id: z.string(),
+    kind: z.literal('session'),
+    sessionId: z.string(),
+    namespace: z.string(),
+    appName: z.string(),
+    projectId: z.string().nullable(),
+    status: z.string(),
+    createdAt: z.string(),
+    terminatedAt: z.string().nullable(),
+  })
+  .meta({ id: 'SessionNode' })
+
+export const hops = z.number().meta({ description: 'How many edges away from the nearest start.' })
+export const Node = z
+  .discriminatedUnion('kind', [MemoryNode.extend({ hops }), EntityNode.extend({ hops }), SessionNode.extend({ hops })])
+  .meta({ id: 'Node' })
 export type Node = z.infer<typeof Node>
 
 export const Edge = z
   .object({
     from: z.string(),
     to: z.string(),
-    type: z.string().meta({ description: 'MENTIONS or ABOUT from a memory to an entity; RELATES_TO between entities.' }),
-    properties: z.object({
-      type: z.string().optional().meta({ description: "Of RELATES_TO: the relation's own type, such as works_at." }),
-      confidence: z.number(),
+    type: z.string().meta({
+      description: 'MENTIONS or ABOUT from a memory to an entity; RELATES_TO between entities; PRODUCED from a session to a memory.',
     }),
+    properties: z
+      .object({
+        type: z.string().optional().meta({ description: "Of RELATES_TO: the relation's own type, such as works_at." }),
+        confidence: z.number(),
+      })
+      .catchall(z.json())
+      .meta({ description: 'Of what was linked explicitly also the properties it was given.' }),
   })
   .meta({ id: 'Edge' })
 export type Edge = z.infer<typeof Edge>

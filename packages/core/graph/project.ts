@@ -11,11 +11,11 @@ import {
   type Settled,
   settleLeased,
 } from './lease.sql.ts'
-import type { Projection } from './port.ts'
+import type { GraphOptions, GraphSession, Projection } from './port.ts'
 import { projectionOf } from './projection.ts'
 
-/** Rows in one lease and one graph transaction. */
-export const MOST_ROWS = 200
+/** Rows in one lease and one graph transaction: a hundred memories with four entities each. */
+export const MOST_ROWS = 500
 /** A row that the graph refuses is tried this often, 2, 4, 8 … seconds apart, then parked. */
 const ATTEMPTS = 5
 const BASE_SECONDS = 2
@@ -38,47 +38,75 @@ export interface Outcome {
   shown: number
 }
 
+export type ProjectOptions = Pick<GraphOptions, 'signal' | 'timeoutMs' | 'session'>
+
 /**
  * The one way into the graph: leases owed rows, reads what Postgres says of them now, applies that in one graph
  * transaction and notes what is shown. `which` names rows (memories bring the entities they mention) or asks for those
  * owed longest, at most `MOST_ROWS`. Late, doubled and concurrent calls are harmless.
  * Answers how it stands with every row named or leased; a row the ledger does not know is not among them.
  * Throws only when Postgres fails; then what was leased comes free when its lease ends.
+ *
+ * In an atomic session nothing is shown before the session ends, so what it writes is `owed` until then, settled once
+ * that is done and given back when it is not; and whatever the graph refuses or cannot take is thrown.
  */
 export async function project(
   deps: ProjectDeps,
   tenant: string,
   which: readonly string[] | { oldest: number },
-  options: { signal?: AbortSignal; timeoutMs?: number } = {},
+  options: ProjectOptions = {},
 ): Promise<Outcome[]> {
-  if ('oldest' in which) return projectOnce(deps, tenant, [], leaseOldest.bind(null, Math.min(which.oldest, MOST_ROWS)), options)
+  const { session } = options
+  if (!session) return deps.graph.session('reuse', (session) => project(deps, tenant, which, { ...options, session }))
+  const given = { ...options, session }
+  if ('oldest' in which) return projectOnce(deps, tenant, [], leaseOldest.bind(null, Math.min(which.oldest, MOST_ROWS)), given)
   const ids = [...new Set(which)]
   const outcomes: Outcome[] = []
   for (let i = 0; i < ids.length; i += MOST_ROWS) {
     const part = ids.slice(i, i + MOST_ROWS)
-    outcomes.push(...(await projectOnce(deps, tenant, part, leaseThese.bind(null, part, MOST_ROWS), options)))
+    outcomes.push(...(await projectOnce(deps, tenant, part, leaseThese.bind(null, part, MOST_ROWS), given)))
   }
   return outcomes
 }
 
 type LeaseStatement = (terms: LeaseTerms) => ReturnType<typeof leaseOldest>
+type InSession = ProjectOptions & { session: GraphSession }
+
+/**
+ * The leases that atomic sessions hold until their end. A row that moved since one of them was taken is leased and
+ * written again in the same transaction; the earlier lease then settles nothing of it.
+ */
+const held = new WeakMap<GraphSession, readonly string[]>()
 
 async function projectOnce(
   deps: ProjectDeps,
   tenant: string,
   ids: readonly string[],
   lease: LeaseStatement,
-  options: { signal?: AbortSignal; timeoutMs?: number },
+  options: InSession,
 ): Promise<Outcome[]> {
   const start = deps.now()
   const until = new Date(start.getTime() + deps.settings.leaseMs)
-  const terms = { lease: deps.id(), now: start.toISOString(), until: until.toISOString() }
+  const own = held.get(options.session) ?? []
+  const terms = { lease: deps.id(), now: start.toISOString(), until: until.toISOString(), own }
   const [, rows] = await deps.db.asTenant(tenant, [lease(terms), readLeased(ids, terms)])
   const mine = rows.filter((row) => row.mine)
   const others = rows.filter((row) => !row.mine).map(standing)
   if (mine.length === 0) return others
-  const applied = await applyLeased(deps, tenant, mine, until, options)
-  return [...others, ...(await settle(deps, tenant, terms, mine, applied))]
+  if (options.session.mode === 'reuse') {
+    const applied = await applyLeased(deps, tenant, mine, until, options)
+    return [...others, ...(await settle(deps, tenant, terms, mine, applied))]
+  }
+  held.set(options.session, [...own, terms.lease])
+  const batch = mine.map(projectionOf)
+  let written = false
+  await options.session.whenDecided(async (stands) => {
+    const shown = stands && written ? mine.map((row, i) => settled(row, batch[i] as Projection)) : []
+    await settle(deps, tenant, terms, mine, { ...nothing(), shown })
+  })
+  await applyInTime(deps, tenant, mine, batch, until, options)
+  written = true
+  return [...others, ...mine.map(({ id, revision, shown }): Outcome => ({ id, state: 'owed', retryable: false, revision, shown }))]
 }
 
 function standing({ id, revision, shown, taken, failed }: LedgerRow): Outcome {
@@ -93,29 +121,48 @@ interface Applied {
   unreached: Set<string>
 }
 
-/** Halves what the graph refuses until single rows are left, so that a poison row takes no other with it. */
+const nothing = (): Applied => ({ shown: [], refused: [], unreached: new Set() })
+
+/** One graph transaction, which ends while there is time to settle before the lease does. */
+async function applyInTime(
+  { graph, now, settings }: ProjectDeps,
+  tenant: string,
+  rows: readonly LedgerRow[],
+  batch: readonly Projection[],
+  until: Date,
+  { timeoutMs = Number.POSITIVE_INFINITY, ...options }: InSession,
+): Promise<void> {
+  const left = until.getTime() - now().getTime() - settings.leaseMs * SETTLING_SHARE
+  if (left <= 0) throw new GraphStoreError('apply', { retryable: true, cause: new Error('the lease is about to end') })
+  const { generations } = rows[0] as LedgerRow
+  await graph.apply(tenant, batch, { ...options, generations, timeoutMs: Math.min(left, timeoutMs) })
+}
+
+/**
+ * Halves what the graph refuses until single rows are left, so that a poison row takes no other with it; and what it has
+ * no room for at once, down to a row that does not fit alone, which is for want of room then and no fault of its own.
+ */
 async function applyLeased(
-  { graph, log, now, settings }: ProjectDeps,
+  deps: ProjectDeps,
   tenant: string,
   rows: readonly LedgerRow[],
   until: Date,
-  { signal, timeoutMs = Number.POSITIVE_INFINITY }: { signal?: AbortSignal; timeoutMs?: number },
+  options: InSession,
 ): Promise<Applied> {
-  const applied: Applied = { shown: [], refused: [], unreached: new Set() }
-  const { generations } = rows[0] as LedgerRow
+  const { log } = deps
+  const applied = nothing()
   const unreached = (part: readonly LedgerRow[]) => part.forEach((row) => void applied.unreached.add(row.id))
 
   async function write(part: readonly LedgerRow[]): Promise<void> {
-    const left = until.getTime() - now().getTime() - settings.leaseMs * SETTLING_SHARE
-    if (left <= 0 || applied.unreached.size > 0) return unreached(part)
+    if (applied.unreached.size > 0) return unreached(part)
     const batch = part.map(projectionOf)
     try {
-      await graph.apply(tenant, batch, { generations, timeoutMs: Math.min(left, timeoutMs), ...(signal ? { signal } : {}) })
+      await applyInTime(deps, tenant, part, batch, until, options)
       applied.shown.push(...part.map((row, i) => settled(row, batch[i] as Projection)))
     } catch (error) {
       if (!(error instanceof GraphStoreError)) throw error
-      if (error.retryable) {
-        log.warn('graph.unreached', { tenant, rows: part.length, step: error.step })
+      if (error.retryable && !(error.tooLarge && part.length > 1)) {
+        log.warn('graph.unreached', { tenant, rows: part.length, reason: reason(error) })
         return unreached(part)
       }
       if (part.length === 1) {
@@ -139,6 +186,7 @@ const settled = (row: LedgerRow, projection: Projection): Settled => ({
   revision: row.revision,
   version: row.memory?.version ?? null,
   digest: projection.gone ? null : projection.digest,
+  degree: projection.gone ? null : projection.edges.length,
 })
 
 /** The step and the store's own code; never a message, which can quote content. */

@@ -15,6 +15,7 @@ const ledger: Omit<LedgerRow, 'memory' | 'entity'> = {
   failed: false,
   generations: [1],
   epoch: 1,
+  session: null,
 }
 const truth: MemoryTruth = {
   namespace: 'user:ada:work',
@@ -27,6 +28,7 @@ const truth: MemoryTruth = {
   gone: false,
   mentions: null,
   relations: null,
+  session: null,
 }
 const of = (memory: Partial<MemoryTruth>) => projectionOf({ ...ledger, memory: { ...truth, ...memory }, entity: null })
 
@@ -75,6 +77,23 @@ describe('what the graph must show', () => {
     })
   })
 
+  test('of a memory of a session is produced by it', () => {
+    const by = { namespace: 'user:ada:work', confidence: 1 }
+    expect(of({ session: 's1' })).toMatchObject({ edges: [{ type: 'PRODUCED', from: 's1', to: ledger.id, relation: '', ...by }] })
+  })
+
+  test('of a session is what it is, without its state, and no edges', () => {
+    const session = {
+      ...{ namespace: 'user:ada', name: 'today', appName: 'assistant', projectId: null, status: 'terminated', version: 2 },
+      ...{ createdAt: truth.occurredAt, terminatedAt: truth.occurredAt },
+    }
+    const { projectId, ...properties } = session
+    expect(projectionOf({ ...ledger, kind: 'session', memory: null, entity: null, session })).toMatchObject({
+      ...{ gone: false, kind: 'session', properties, labels: [], edges: [] },
+    })
+    expect(projectionOf({ ...ledger, kind: 'session', memory: null, entity: null })).toMatchObject({ gone: true, kind: 'session' })
+  })
+
   test.each([
     ['decision', ['Decision']],
     ['commitment', ['Commitment']],
@@ -91,14 +110,17 @@ describe('what the graph must show', () => {
     expect(projectionOf({ ...ledger, memory: null, entity: null })).toEqual(tombstone)
   })
 
-  test('of an entity is its name, and no edges', () => {
-    const entity = { type: 'person', value: 'Ada', normalized: 'ada' }
-    expect(projectionOf({ ...ledger, kind: 'entity', memory: null, entity })).toMatchObject({
+  test('of an entity is its name, and an edge of its subject for each link', () => {
+    const name = { type: 'person', value: 'Ada', normalized: 'ada' }
+    const links = [{ type: 'works_at', to: 'e2', confidence: 0.5 }]
+    const by = { namespace: 'user:ada', confidence: 0.5 }
+    expect(projectionOf({ ...ledger, kind: 'entity', memory: null, entity: { ...name, links } })).toMatchObject({
       kind: 'entity',
-      properties: entity,
+      properties: name,
       labels: [],
-      edges: [],
+      edges: [{ type: 'RELATES_TO', from: ledger.id, to: 'e2', relation: 'works_at', ...by }],
     })
+    expect(projectionOf({ ...ledger, kind: 'entity', memory: null, entity: { ...name, links: null } })).toMatchObject({ edges: [] })
     expect(projectionOf({ ...ledger, kind: 'entity', memory: null, entity: null })).toMatchObject({ gone: true, kind: 'entity' })
   })
 })

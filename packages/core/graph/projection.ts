@@ -1,5 +1,5 @@
 import { digest } from './digest.ts'
-import type { EntityTruth, LedgerRow, MemoryTruth } from './lease.sql.ts'
+import type { EntityTruth, LedgerRow, MemoryTruth, SessionTruth } from './lease.sql.ts'
 import type { Edge, Projection, Shown } from './port.ts'
 
 /** A map, because a kind is the caller's word, and `constructor` is one. */
@@ -15,16 +15,22 @@ const LABELS = new Map([
  */
 export function projectionOf(row: LedgerRow): Projection {
   const { kind, id, subject, bucket, revision } = row
-  const shows = row.memory && !row.memory.gone ? ofMemory(id, row.memory) : row.entity ? ofEntity(row.entity) : null
+  const shows = showsOf(row)
   if (!shows) return { gone: true, kind, id, revision, subject, bucket }
   const shown = { kind, id, subject, ...shows }
   return { gone: false, ...shown, revision, bucket, digest: digest(shown) }
 }
 
+function showsOf({ id, subject, memory, entity, session }: LedgerRow): Shows | null {
+  if (memory) return memory.gone ? null : ofMemory(id, memory)
+  if (entity) return ofEntity(id, subject, entity)
+  return session && ofSession(session)
+}
+
 type Shows = Pick<Shown, 'labels' | 'properties' | 'edges'>
 
 function ofMemory(id: string, memory: MemoryTruth): Shows {
-  const { namespace, type, kind, version, contentHash, importance, occurredAt } = memory
+  const { namespace, type, kind, version, contentHash, importance, occurredAt, session } = memory
   const mentions = (memory.mentions ?? []).flatMap(({ entity, about, confidence, namespace }): Edge[] => {
     const edge = { from: id, to: entity, relation: '', namespace, confidence }
     return about
@@ -37,12 +43,29 @@ function ofMemory(id: string, memory: MemoryTruth): Shows {
   const relations = (memory.relations ?? []).map(
     ({ from, type, to, confidence, namespace }): Edge => ({ type: 'RELATES_TO', from, to, relation: type, namespace, confidence }),
   )
+  const produced: Edge[] = session ? [{ type: 'PRODUCED', from: session, to: id, relation: '', namespace, confidence: 1 }] : []
   const label = LABELS.get(kind)
   return {
     labels: label ? [label] : [],
     properties: { namespace, type, kind, version, contentHash, importance, occurredAt },
-    edges: [...mentions, ...relations],
+    edges: [...mentions, ...relations, ...produced],
   }
 }
 
-const ofEntity = ({ type, value, normalized }: EntityTruth): Shows => ({ labels: [], properties: { type, value, normalized }, edges: [] })
+const ofEntity = (id: string, subject: string, { type, value, normalized, links }: EntityTruth): Shows => ({
+  labels: [],
+  properties: { type, value, normalized },
+  edges: (links ?? []).map(
+    ({ type, to, confidence }): Edge => ({ type: 'RELATES_TO', from: id, to, relation: type, namespace: subject, confidence }),
+  ),
+})
+
+const ofSession = ({ namespace, name, appName, projectId, status, version, createdAt, terminatedAt }: SessionTruth): Shows => ({
+  labels: [],
+  properties: {
+    ...{ namespace, name, appName, status, version, createdAt },
+    ...(projectId === null ? {} : { projectId }),
+    ...(terminatedAt === null ? {} : { terminatedAt }),
+  },
+  edges: [],
+})

@@ -50,26 +50,39 @@ export const renderNodes = (
   where m.tenant_id = current_tenant() and m.id = any(${ids}::uuid[]) and ${inside(sql`m.namespace`, ranges)} and ${live(now)}
   union all
   select entity_node(e) from entities e
-  where e.tenant_id = current_tenant() and e.id = any(${ids}::uuid[]) and ${entityVisible(ranges, now)}`
+  where e.tenant_id = current_tenant() and e.id = any(${ids}::uuid[]) and ${entityVisible(ranges, now)}
+  union all
+  select jsonb_build_object('id', s.id, 'kind', 'session', 'sessionId', s.name, 'namespace', s.namespace, 'appName', s.app_name,
+    'projectId', s.project_id, 'status', s.status, 'createdAt', iso(s.created_at), 'terminatedAt', iso(s.terminated_at))
+  from sessions s where s.tenant_id = current_tenant() and s.id = any(${ids}::uuid[]) and ${inside(sql`s.namespace`, ranges)}`
 
-/** Those of the edges which a memory that the caller may see asserts now, each once. */
+/** Those of the edges which a memory that the caller may see asserts now, or which were made explicitly where he may look; each once. */
 export const renderEdges = (
   edges: Found['edges'],
   ranges: readonly Range[] | null,
   now: string,
 ): Statement<{ edge: Record<string, unknown> }> => sql`
   select jsonb_build_object('from', e."from", 'to', e."to", 'type', e.type, 'properties',
-    jsonb_strip_nulls(jsonb_build_object('type', nullif(e.relation, ''), 'confidence', c.confidence))) as edge
+    coalesce(c.properties, '{}') || jsonb_strip_nulls(jsonb_build_object('type', nullif(e.relation, ''), 'confidence', c.confidence))) as edge
   from jsonb_to_recordset(${JSON.stringify(edges)}::jsonb) as e (type text, "from" uuid, "to" uuid, relation text)
   cross join lateral (
-    select max(me.confidence)
+    select max(a.confidence) as confidence, (array_agg(a.properties) filter (where a.properties is not null))[1] as properties from (
+    select me.confidence, null::jsonb as properties
     from memory_entities me join readable_memories m on m.tenant_id = me.tenant_id and m.id = me.memory_id
     where e.type in ('MENTIONS', 'ABOUT') and me.tenant_id = current_tenant() and me.memory_id = e."from" and me.entity_id = e."to"
       and (me.about or e.type = 'MENTIONS') and ${inside(sql`me.namespace`, ranges)} and ${live(now)}
     union all
-    select max(r.confidence)
+    select r.confidence, null
     from relations r join readable_memories m on m.tenant_id = r.tenant_id and m.id = r.memory_id
     where e.type = 'RELATES_TO' and r.tenant_id = current_tenant() and r.from_id = e."from" and r.to_id = e."to" and r.type = e.relation
-      and ${inside(sql`r.namespace`, ranges)} and ${live(now)}) c (confidence)
+      and ${inside(sql`r.namespace`, ranges)} and ${live(now)}
+    union all
+    select k.confidence, k.properties from links k
+    where e.type = 'RELATES_TO' and k.tenant_id = current_tenant() and k.from_id = e."from" and k.to_id = e."to" and k.type = e.relation
+      and ${inside(sql`k.subject`, ranges)}
+    union all
+    select 1, null from sessions s join readable_memories m on m.tenant_id = s.tenant_id and m.session_id = s.name and m.subject = s.subject
+    where e.type = 'PRODUCED' and s.tenant_id = current_tenant() and s.id = e."from" and m.id = e."to"
+      and ${inside(sql`m.namespace`, ranges)} and ${live(now)}) a) c
   where c.confidence is not null
   order by e.type collate "C", e."from", e."to", e.relation collate "C"`

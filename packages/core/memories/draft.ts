@@ -6,6 +6,7 @@ import { subjectOf } from '../namespaces/namespace.ts'
 import type { Deps } from '../ports.ts'
 import { contentOf, indexedText } from '../text/indexed.ts'
 import { type Term, terms } from '../text/words.ts'
+import { changedDetails, type Details, textOfDetails } from './details.ts'
 import { type Changes, type Memory, placeOf, type RememberInput } from './memory.ts'
 
 /** A memory about to be written: every default decided, its words counted, what a model still has to add marked. */
@@ -18,6 +19,8 @@ export interface Draft {
   kind: string
   content: string
   value: Memory['value']
+  /** What its kind has beside the fields of every memory. */
+  details: Details | null
   summary: string | null
   importance: number
   metadata: Memory['metadata']
@@ -42,8 +45,11 @@ export interface Draft {
   requestHash: string
 }
 
+/** A request to remember, of a kind that may have fields of its own. */
+export type Remembering = RememberInput & { details?: Details }
+
 /** Decides the defaults of a new memory. Refuses what only the deployment can know to be wrong: the dimension of a vector, a time that has passed. */
-export function draft(deps: Deps, input: RememberInput, at: Date): Draft {
+export function draft(deps: Deps, input: Remembering, at: Date): Draft {
   const now = at.toISOString()
   const namespace = placeOf(input) as string
   const fields = {
@@ -55,6 +61,7 @@ export function draft(deps: Deps, input: RememberInput, at: Date): Draft {
     kind: input.kind ?? 'note',
     content: input.content ?? contentOf(input.value ?? null),
     value: input.value ?? null,
+    details: input.details ?? null,
     summary: input.summary ?? null,
     importance: input.importance ?? 5,
     metadata: input.metadata ?? {},
@@ -83,17 +90,21 @@ export function draft(deps: Deps, input: RememberInput, at: Date): Draft {
 
 /**
  * The next version of a memory: what is not named stays. Vector and entities are made anew only when the text they
- * came from changes; entities that the caller gave then go with the old text unless he gives them again.
+ * came from changes; entities that the caller gave then go with the old text unless he gives them again, but what the
+ * memory is about stays. `from` has the fields of its kind.
  */
-export function redraft(deps: Deps, memory: Memory, changes: Changes, at: Date): Draft {
+export function redraft(deps: Deps, memory: Memory, changes: Changes, at: Date, from: Details = memory): Draft {
   const now = at.toISOString()
   const value = changes.value === undefined ? memory.value : changes.value
-  const content = changes.content ?? (changes.value === undefined || changes.value === null ? memory.content : contentOf(changes.value))
   const kept = <K extends keyof Changes & keyof Memory>(field: K) =>
     (changes[field] === undefined ? memory[field] : changes[field]) as Memory[K]
+  const details = changedDetails(from, kept('kind'), changes)
+  // A text that was made of the fields follows them.
+  const told = details && memory.content === textOfDetails(memory) ? textOfDetails(details) : memory.content
+  const content = changes.content ?? (changes.value === undefined || changes.value === null ? told : contentOf(changes.value))
   const rewritten = content !== memory.content
   const extract = changes.extractEntities ?? (rewritten && changes.entities === undefined)
-  const given = changes.entities ?? (rewritten ? [] : memory.entities)
+  const given = changes.entities ?? (rewritten ? memory.entities.filter((e) => e.about) : memory.entities)
   const related = changes.relations ?? (rewritten || changes.entities !== undefined ? [] : memory.relations)
   const fields = {
     id: memory.id,
@@ -104,6 +115,7 @@ export function redraft(deps: Deps, memory: Memory, changes: Changes, at: Date):
     kind: kept('kind'),
     content,
     value,
+    details,
     summary: kept('summary'),
     importance: kept('importance'),
     metadata: kept('metadata'),

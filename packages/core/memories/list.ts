@@ -18,6 +18,8 @@ export interface Listing {
   updatedSince?: string
   includeDeleted?: boolean
   asOf?: string
+  /** Over `m`, beside all that. Not together with `asOf`. */
+  condition?: Statement
   limit: number
   /** The id after which to go on. */
   after: string | null
@@ -56,7 +58,7 @@ const current = (q: Listing, ranges: Range[], now: string): Statement<Row> => sq
   where m.tenant_id = current_tenant() and ${placed(q, ranges)} and ${q.includeDeleted ? unexpired(now) : live(now)}
     and ${when(q.type, sql`m.type = ${q.type}`)} and ${when(q.kind, sql`m.kind = ${q.kind}`)} and ${when(q.key, sql`m.key = ${q.key}`)}
     and ${when(q.tag, sql`${q.tag} = any(m.tags)`)} and ${when(q.createdBy, sql`m.created_by = ${q.createdBy}`)}
-    and ${when(q.updatedSince, sql`m.updated_at >= ${q.updatedSince}::timestamptz`)} and ${when(q.after ?? undefined, sql`m.id > ${q.after}::uuid`)}
+    and ${when(q.updatedSince, sql`m.updated_at >= ${q.updatedSince}::timestamptz`)} and ${when(q.after ?? undefined, sql`m.id > ${q.after}::uuid`)} and ${q.condition ?? sql`true`}
   order by m.id limit ${q.limit + 1}::int`
 
 /** As it was then: of each memory the last version made until then, unless that was its deletion. */

@@ -1,6 +1,7 @@
 import { z } from 'zod'
-import { Entity, EntityInput, Relation, RelationInput } from '../entities/entity.ts'
+import { Confidence, Entity, EntityInput, EntityName, Relation, RelationInput } from '../entities/entity.ts'
 import { Name, Namespace } from '../namespaces/namespace.ts'
+import { Details } from './details.ts'
 
 export const TYPES = ['semantic', 'episodic', 'procedural'] as const
 const MAX_CONTENT = 100_000
@@ -19,7 +20,7 @@ export const Moment = z.iso
   .refine((t) => inRange(new Date(t).getUTCFullYear()), 'must be in the years 1 to 9999, in UTC')
   .transform((t) => new Date(t).toISOString())
 /** A session, conversation or task id: the caller's own string. */
-const Id = z.string().regex(/^[^/\p{Cc}\p{Cs}]{1,255}$/u, 'must be 1 to 255 characters without "/" or control characters')
+export const Id = z.string().regex(/^[^/\p{Cc}\p{Cs}]{1,255}$/u, 'must be 1 to 255 characters without "/" or control characters')
 
 export const MemoryType = z.enum(TYPES)
 export const Kind = z
@@ -65,6 +66,7 @@ export const Memory = z
     createdAt: z.string(),
     updatedAt: z.string(),
     deletedAt: z.string().nullable(),
+    ...Details.shape,
   })
   .meta({ id: 'Memory' })
 export type Memory = z.infer<typeof Memory>
@@ -126,22 +128,54 @@ export const onePlace = (input: { namespace?: string; namespacePrefix?: string; 
 export const placeOf = (input: { namespace?: string; userId?: string }): string | null =>
   input.namespace ?? (input.userId === undefined ? null : `user:${input.userId}`)
 
-export const RememberInput = z
-  .strictObject({ ...place, id: MemoryId.optional(), ...writable, onGraphFailure: z.enum(['queue', 'rollback']).optional() })
+const rememberable = z.strictObject({
+  ...place,
+  id: MemoryId.optional(),
+  ...writable,
+  onGraphFailure: z.enum(['queue', 'rollback']).optional(),
+})
+
+/** What a request that makes a memory needs, whatever the memory is made from. */
+export const makesMemory = (
+  input: Pick<z.infer<typeof rememberable>, 'namespace' | 'userId' | 'onGraphFailure' | 'waitFor'>,
+  context: z.RefinementCtx,
+): void => {
+  const issue = (path: string, message: string) => context.addIssue({ code: 'custom', path: [path], message })
+  if (input.namespace === undefined && input.userId === undefined) issue('namespace', 'is required, or userId in its place')
+  if (input.namespace !== undefined && input.userId !== undefined) issue('userId', 'cannot be given together with namespace')
+  if (input.onGraphFailure === 'rollback' && input.waitFor === 'vector') issue('waitFor', 'must be graph when onGraphFailure is rollback')
+}
+
+export const RememberInput = rememberable
   .superRefine((input, context) => {
-    const issue = (path: string, message: string) => context.addIssue({ code: 'custom', path: [path], message })
-    if (input.namespace === undefined && input.userId === undefined) issue('namespace', 'is required, or userId in its place')
-    if (input.namespace !== undefined && input.userId !== undefined) issue('userId', 'cannot be given together with namespace')
+    makesMemory(input, context)
     if (input.content === undefined && (input.value === undefined || input.value === null))
-      issue('content', 'is required, or value in its place')
-    if (input.onGraphFailure === 'rollback' && input.waitFor === 'vector') issue('waitFor', 'must be graph when onGraphFailure is rollback')
+      context.addIssue({ code: 'custom', path: ['content'], message: 'is required, or value in its place' })
   })
   .meta({ id: 'RememberInput' })
 export type RememberInput = z.infer<typeof RememberInput>
 
+/** The same for kinds with fields of their own: kind and content are made from these. */
+export const RememberKind = rememberable.omit({ content: true, value: true, kind: true }).extend({
+  about: z.array(EntityName).max(50).optional().meta({ description: 'What it is about: entities, as ABOUT edges of the graph.' }),
+})
+/** Text that is not blank. */
+export const line = (most: number) => text(most).regex(/\S/, 'must not be blank')
+
+/** What a caller may set, and set again, of kinds with fields of their own. */
+export const decision = { title: line(500), rationale: line(20_000), alternatives: z.array(line(1000)).max(50).optional() }
+export const commitment = { title: line(500), owner: line(255), dueAt: Moment.nullish() }
+export const pattern = {
+  name: line(500),
+  description: line(20_000),
+  confidence: Confidence.nullish(),
+  occurrences: z.int().min(1).max(2_147_483_647).optional().meta({ description: 'How often it was seen; 1 unless told.' }),
+}
+const changeable = { ...writable, ...z.object({ ...decision, ...commitment, ...pattern }).partial().shape }
+
 export const Changes = z
-  .strictObject(writable)
-  .refine((changes) => Object.keys(changes).some((field) => field in writable && field !== 'waitFor'), {
+  .strictObject(changeable)
+  .refine((changes) => Object.keys(changes).some((field) => field in changeable && field !== 'waitFor'), {
     path: [],
     message: 'names nothing to change',
   })

@@ -52,7 +52,8 @@ export interface RecallRow {
   generations: number[]
 }
 
-const any = (column: string, values: readonly string[] | null): Statement =>
+/** `column` is one of these; null: anything. Spelled out, so that an index can be asked. */
+export const any = (column: string, values: readonly string[] | null): Statement =>
   values === null ? sql`true` : values.length === 1 ? sql`${raw(column)} = ${values[0]}` : sql`${raw(column)} = any(${values}::text[])`
 
 const inSubjects = (g: Gathering, column: string): Statement =>

@@ -9,7 +9,8 @@ import { unit } from './draft.ts'
 import { expand } from './expand.ts'
 import { filterSql } from './filter.ts'
 import { type Gathering, gather, gatherAsOf, type RecallRow, searching, type Weights } from './recall.sql.ts'
-import type { SearchQuery, SearchResult } from './search.ts'
+import type { InSession } from './remember.ts'
+import { type RecallQuery, SearchQuery, type SearchResult } from './search.ts'
 import { embedTexts } from './understand.ts'
 import { vectorText } from './write.sql.ts'
 
@@ -30,7 +31,7 @@ const CANDIDATES = 50
  * (`degraded: ["embedding"]`), a graph that is down leaves out what is connected (`degraded: ["graph"]`).
  * Refuses `forbidden` for a namespace outside the grant.
  */
-export async function recall(deps: Deps, caller: Caller, query: SearchQuery): Promise<SearchResult> {
+export async function recall(deps: Deps, caller: Caller, query: SearchQuery, { session }: InSession = {}): Promise<SearchResult> {
   const named = rangesNamed(query)
   const authorized = await introduce(deps, caller, named?.ranges ?? null)
   const place = named ?? rangesGranted(authorized.grants)
@@ -43,7 +44,9 @@ export async function recall(deps: Deps, caller: Caller, query: SearchQuery): Pr
   const results = rows.map(resultOf)
   if (query.expand && query.expand.hops > 0) {
     try {
-      results.push(...(await caller.timings.measure('graph', () => expand(deps, caller, authorized.tenant, place.ranges, rows, query))))
+      results.push(
+        ...(await caller.timings.measure('graph', () => expand(deps, caller, authorized.tenant, place.ranges, rows, query, { session }))),
+      )
     } catch (error) {
       if (!(error instanceof GraphStoreError)) throw error
       degraded.push('graph')
@@ -54,6 +57,24 @@ export async function recall(deps: Deps, caller: Caller, query: SearchQuery): Pr
     freshness: { asOf: query.asOf ?? now.toISOString(), graphLagMs: deps.settings.graphEnabled ? lagOf(rows, now) : 0, cached: false },
     degraded,
   }
+}
+
+/** Entities lie between memories: two edges lead from one to another. */
+const EXPANDED_HOPS = 2
+
+/**
+ * The best of several kinds of memories together, with what the graph connects to them: one search statement and one
+ * question to the graph, however many the kinds. Refuses and degrades as `recall` does.
+ */
+export async function recallKinds(
+  deps: Deps,
+  caller: Caller,
+  { memoryTypes, ...query }: RecallQuery,
+  options?: InSession,
+): Promise<SearchResult> {
+  const expand = deps.settings.graphEnabled ? { hops: EXPANDED_HOPS } : undefined
+  const { results, ...rest } = await recall(deps, caller, SearchQuery.parse({ ...query, kinds: memoryTypes, expand }), options)
+  return { results: results.toSorted((a, b) => b.score - a.score).slice(0, query.limit), ...rest }
 }
 
 interface Place {

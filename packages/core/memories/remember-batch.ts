@@ -157,7 +157,7 @@ async function settle(
     caller,
     authorized,
     written.map((n) => n.draft),
-    waits,
+    { atOnce: waits },
   )
   const fresh = waits ? await readAgain(deps, authorized, rows) : rows
   written.forEach((n, i) => {

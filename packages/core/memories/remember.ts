@@ -1,6 +1,8 @@
 import type { Caller } from '@twofold/operation/caller.ts'
 import { Refusal } from '@twofold/operation/refusal.ts'
 import { isUniqueViolation, PersistenceError, Replay, type ReplayTarget } from '../failures.ts'
+import type { GraphOptions } from '../graph/port.ts'
+import { project } from '../graph/project.ts'
 import { showNow } from '../graph/wait.ts'
 import { claim } from '../idempotency.ts'
 import { introduce } from '../keys/introduce.ts'
@@ -8,8 +10,8 @@ import { exactly } from '../namespaces/namespace.ts'
 import type { Authorized, Deps, Range } from '../ports.ts'
 import { type Statement, sql } from '../sql.ts'
 import { type AnswerRow, type CacheState, remembered, selectAnswers } from './answer.ts'
-import { type Draft, draft } from './draft.ts'
-import type { Remembered, RememberInput } from './memory.ts'
+import { type Draft, draft, type Remembering } from './draft.ts'
+import type { Remembered } from './memory.ts'
 import { publish, withdraw } from './pending.ts'
 import { rendered } from './replay.ts'
 import { conflict, refuseTaken, Taken, takenOf } from './taken.ts'
@@ -22,20 +24,24 @@ export interface Written<T> {
   replayed: boolean
 }
 
+/** A graph session that the program already has, for a verb to be part of. */
+export type InSession = Pick<GraphOptions, 'session'>
+
 /**
  * Remembers one thing: one statement list in Postgres (memory, version, vector, words, entities, audit, ledger, or
- * nothing at all), then the graph by the queue, or at once when the caller waits for it.
+ * nothing at all), then the graph by the queue, or at once when the caller waits for it or gives a `session`.
+ * In an atomic session the receipt says `owed`: nothing is shown before it ends.
  * Refuses `conflict` for a live key or another body under a known id, `in_progress` while a twin runs, `unavailable`
  * when the graph was to decide (`onGraphFailure: "rollback"`) and did not take it; then nothing is left.
  */
-export async function remember(deps: Deps, caller: Caller, input: RememberInput): Promise<Written<Remembered>> {
+export async function remember(deps: Deps, caller: Caller, input: Remembering, { session }: InSession = {}): Promise<Written<Remembered>> {
   const at = deps.now()
   const d = draft(deps, input, at)
   const ranges = exactly(d.namespace)
   await introduce(deps, caller, ranges)
   await understand(deps, caller, [d], deps.settings.modelDeadlineMs)
   try {
-    return { answer: await rememberDraft(deps, caller, d, ranges, input, at), replayed: false }
+    return { answer: await rememberDraft(deps, caller, d, ranges, { ...input, session }, at), replayed: false }
   } catch (error) {
     const targets = earlier(error, d)
     const [first] = targets ? await rendered(deps, caller, targets) : []
@@ -56,16 +62,18 @@ async function rememberDraft(
   caller: Caller,
   d: Draft,
   ranges: readonly Range[],
-  input: RememberInput,
+  input: Remembering & InSession,
   at: Date,
 ): Promise<Remembered> {
   const { graphEnabled, rollbackOnPartialFailure, leaseMs } = deps.settings
+  const { session } = input
   const rollback = input.onGraphFailure ? input.onGraphFailure === 'rollback' : rollbackOnPartialFailure && input.waitFor !== 'vector'
   const pendingUntil = rollback && graphEnabled ? new Date(at.getTime() + leaseMs) : null
+  if (pendingUntil && session?.mode === 'atomic') throw new Error('an atomic graph session cannot decide a write before it ends')
   const { authorized, rows } = await store(deps, caller, [d], ranges, { at, pendingUntil, targets: [{ id: d.id, version: 1 }] })
-  if (pendingUntil) return decide(deps, caller, authorized, d)
-  const waits = graphEnabled && input.waitFor === 'graph'
-  const cache = await announce(deps, caller, authorized, [d], waits)
+  if (pendingUntil) return decide(deps, caller, authorized, d, session)
+  const waits = graphEnabled && (input.waitFor === 'graph' || session !== undefined)
+  const cache = await announce(deps, caller, authorized, [d], { atOnce: waits, session })
   const [row] = waits ? await readAgain(deps, authorized, rows) : rows
   return remembered(row as AnswerRow, { graphEnabled, cache })
 }
@@ -126,12 +134,12 @@ export async function announce(
   caller: Caller,
   { tenant }: Authorized,
   written: readonly { id: string; subject: string }[],
-  atOnce = false,
+  { atOnce = false, session }: InSession & { atOnce?: boolean } = {},
 ): Promise<CacheState> {
   const ids = written.map((d) => d.id)
   const graph = async () => {
     if (!deps.settings.graphEnabled) return
-    if (atOnce) await caller.timings.measure('graph', () => showOrNudge(deps, tenant, ids))
+    if (atOnce || session) await caller.timings.measure('graph', () => showOrNudge(deps, tenant, ids, session))
     else await deps.queue.nudge(tenant, ids)
   }
   const subjects = [...new Set(written.map((d) => d.subject))]
@@ -139,10 +147,14 @@ export async function announce(
   return cache
 }
 
-/** A write that is committed does not fail any more: what cannot be shown now is owed, and the receipt says so. */
-async function showOrNudge(deps: Deps, tenant: string, ids: readonly string[]): Promise<void> {
+/**
+ * A write that is committed does not fail any more: what cannot be shown now is owed, and the receipt says so. In an atomic
+ * session what fails is the session's, and ends it.
+ */
+async function showOrNudge(deps: Deps, tenant: string, ids: readonly string[], session: InSession['session']): Promise<void> {
+  if (session?.mode === 'atomic') return void (await project(deps, tenant, ids, { session }))
   try {
-    await showNow(deps, tenant, ids)
+    await showNow(deps, tenant, ids, { session })
   } catch (error) {
     deps.log.warn('graph_owed', { tenant, ids: ids.length, reason: error instanceof Error ? error.name : 'unknown' })
     await deps.queue.nudge(tenant, ids)
@@ -163,9 +175,9 @@ export async function readAgain(deps: Deps, { tenant }: Authorized, rows: readon
 const byIds = (ids: readonly string[]) => selectAnswers(sql`m.id = any(${ids}::uuid[])`, sql`array_position(${ids}::uuid[], m.id)`)
 
 /** Rollback mode: published once the graph has it, else withdrawn without trace. The sweep may have been quicker; then it decided. */
-async function decide(deps: Deps, caller: Caller, { tenant }: Authorized, d: Draft): Promise<Remembered> {
+async function decide(deps: Deps, caller: Caller, { tenant }: Authorized, d: Draft, session: InSession['session']): Promise<Remembered> {
   try {
-    const shown = await caller.timings.measure('graph', () => showNow(deps, tenant, [d.id]))
+    const shown = await caller.timings.measure('graph', () => showNow(deps, tenant, [d.id], { session }))
     const row = shown.has(d.id) || !(await withdraw(deps, tenant, d.id)) ? await publish(deps, tenant, d.id) : null
     if (!row) throw new Refusal('unavailable', 'The graph did not take the write in time, so nothing was stored.', { retryAfterMs: 1000 })
     return remembered(row, { graphEnabled: true, cache: await deps.cache.invalidate(tenant, [d.subject]) })

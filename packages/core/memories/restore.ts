@@ -40,6 +40,7 @@ export async function restore(deps: Deps, caller: Caller, id: string, version?: 
           ...(retexted && vector !== null ? { embedding: JSON.parse(vector) as number[] } : {}),
         },
         at,
+        past,
       )
     },
   })

@@ -42,6 +42,19 @@ export const SearchQuery = z
   })
 export type SearchQuery = z.infer<typeof SearchQuery>
 
+export const RecallQuery = z
+  .strictObject({
+    query: z.string().min(1).max(10_000),
+    memoryTypes: z.array(Kind).min(1).max(50).meta({ description: 'Kinds of memories, such as decision, commitment and pattern.' }),
+    namespace: Namespace.optional(),
+    namespacePrefix: NamespacePrefix.optional(),
+    userId: Name.optional(),
+    limit: z.int().min(1).max(100).default(10),
+    maxStalenessMs: MaxStaleness,
+  })
+  .superRefine(onePlace)
+export type RecallQuery = z.infer<typeof RecallQuery>
+
 const Parts = z.object({
   vector: z.number().optional(),
   text: z.number().optional(),

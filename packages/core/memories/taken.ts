@@ -24,7 +24,7 @@ export class Taken extends Error {
   }
 }
 
-/** Raises for drafts whose id or live key is taken, before anything is written. */
+/** Raises for drafts whose id or live key is taken, before anything is written. Keys are looked up one by one: a join read all that the tenant has. */
 export const refuseTaken = (drafts: readonly Draft[]): Statement => sql`
   with w as (
     select * from jsonb_to_recordset(${JSON.stringify(
@@ -38,7 +38,10 @@ export const refuseTaken = (drafts: readonly Draft[]): Statement => sql`
     union all
     select w.index, m.id, m.pending_until is not null, 'key', false
     from w
-    join memories m on m.tenant_id = current_tenant() and m.namespace = w.namespace and m.key = w.key and m.deleted_at is null and m.id <> w.id)
+    cross join lateral (
+      select m.id, m.pending_until from memories m
+      where m.tenant_id = current_tenant() and m.namespace = w.namespace and m.key = w.key and m.deleted_at is null offset 0) m
+    where m.id <> w.id)
   select refuse('conflict', 'taken', jsonb_build_object('taken', jsonb_agg(taken))) from taken having count(*) > 0`
 
 /** The `Taken` that a list raised, or null for every other failure. */

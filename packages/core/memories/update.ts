@@ -8,7 +8,7 @@ import { type AnswerRow, remembered, selectAnswers } from './answer.ts'
 import { type Draft, redraft } from './draft.ts'
 import type { Changes, Memory, Remembered } from './memory.ts'
 import { notFound, readable } from './read.ts'
-import { announce, readAgain, type Written } from './remember.ts'
+import { announce, type InSession, readAgain, type Written } from './remember.ts'
 import { gone, rendered } from './replay.ts'
 import { understand } from './understand.ts'
 import {
@@ -39,10 +39,12 @@ export async function update(deps: Deps, caller: Caller, id: string, changes: Ch
   })
 }
 
-export interface Revision {
+export interface Revision extends InSession {
   action: string
   reason?: string
   waits?: boolean
+  /** What is said when `statement` finds nothing. */
+  missing?: string
   /** What the next version is, given the one that was read. Called again when somebody else was quicker. */
   next(memory: Memory, at: Date, row: AnswerRow): Draft
 }
@@ -62,7 +64,7 @@ export async function revise(
     const { rows } = await deps.db.asCaller(caller, null, [statement])
     const row = rows[0][0]
     try {
-      if (!row) throw notFound()
+      if (!row) throw revision.missing === undefined ? notFound() : new Refusal('not_found', revision.missing)
       expectVersion(caller, row.memory)
       const draft = { ...revision.next(row.memory, deps.now(), row), readVersion: row.memory.version }
       await understand(deps, caller, [draft], deps.settings.modelDeadlineMs)
@@ -85,13 +87,16 @@ function expectVersion(caller: Caller, memory: { version: number }): void {
 export const mismatch = (currentVersion: number) =>
   new Refusal('version_mismatch', `The memory is at version ${currentVersion}.`, { currentVersion })
 
+/** Refusals that an earlier, identical request may be the cause of. */
+const MOVED_ON = new Set(['version_mismatch', 'conflict'])
+
 /**
  * An identical request may have been answered before: then what it read or compared since does not matter. Only a
  * refusal that such an answer explains (gone, moved on) costs the look.
  */
 async function replayed(deps: Deps, caller: Caller, error: unknown, row: AnswerRow | undefined): Promise<Written<Remembered> | null> {
   let targets = error instanceof Replay ? error.targets : null
-  if (!targets && caller.idempotency && error instanceof Refusal && (error.code === 'version_mismatch' || !row))
+  if (!targets && caller.idempotency && error instanceof Refusal && (MOVED_ON.has(error.code) || !row))
     targets = await earlier(deps, caller)
   if (!targets) return null
   const [first] = await rendered(deps, caller, targets)
@@ -119,7 +124,7 @@ async function write(
   caller: Caller,
   before: AnswerRow,
   d: Draft & { readVersion: number },
-  { action, reason, waits = false }: Revision,
+  { action, reason, session, ...revision }: Revision,
 ): Promise<Remembered> {
   const { authorized, rows } = await deps.db.asCaller(
     caller,
@@ -127,7 +132,8 @@ async function write(
     statements(deps, caller, before, d, { action, reason: reason ?? null }),
     { write: true, repeatable: caller.idempotency !== null },
   )
-  const cache = await announce(deps, caller, authorized as Authorized, [d], waits)
+  const waits = revision.waits || session !== undefined
+  const cache = await announce(deps, caller, authorized as Authorized, [d], { atOnce: waits, session })
   const written = rows.at(-1) as unknown as AnswerRow[]
   const [row] = waits ? await readAgain(deps, authorized, written) : written
   return remembered(row as AnswerRow, { graphEnabled: deps.settings.graphEnabled, cache })

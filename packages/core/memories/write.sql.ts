@@ -11,7 +11,7 @@ import type { Draft } from './draft.ts'
 
 const json = (rows: unknown): string => JSON.stringify(rows)
 
-const columns = sql`(id uuid, namespace text, key text, type text, kind text, content text, value jsonb, summary text, importance float8,
+const columns = sql`(id uuid, namespace text, key text, type text, kind text, content text, value jsonb, details jsonb, summary text, importance float8,
   metadata jsonb, tags text[], entities jsonb, relations jsonb, conversation_id text, session_id text, task_id text, speaker text,
   occurred_at timestamptz, expires_at timestamptz, owes_embedding boolean, owes_entities boolean, terms int[], counts int[], request_hash text)`
 
@@ -23,6 +23,7 @@ const row = (d: Draft) => ({
   kind: d.kind,
   content: d.content,
   value: d.value,
+  details: d.details,
   summary: d.summary,
   importance: d.importance,
   metadata: d.metadata,
@@ -53,10 +54,10 @@ export interface Write {
 export const insertMemories = (drafts: readonly Draft[], write: Write, pendingUntil: string | null): Statement => sql`
   with w as (select * from jsonb_to_recordset(${json(drafts.map(row))}::jsonb) as w ${columns}),
   made as (
-    insert into memories (tenant_id, id, namespace, key, type, kind, content, value, summary, importance, metadata, tags, entities, relations,
+    insert into memories (tenant_id, id, namespace, key, type, kind, content, value, details, summary, importance, metadata, tags, entities, relations,
       conversation_id, session_id, task_id, speaker, occurred_at, expires_at, version, created_by, updated_by, created_at, updated_at,
       pending_until, owes_embedding, owes_entities)
-    select current_tenant(), id, namespace, key, type, kind, content, value, summary, importance, metadata, tags, entities, relations,
+    select current_tenant(), id, namespace, key, type, kind, content, value, details, summary, importance, metadata, tags, entities, relations,
       conversation_id, session_id, task_id, speaker, occurred_at, expires_at, 1, current_actor(), current_actor(), ${write.now}::timestamptz, ${write.now}::timestamptz,
       ${pendingUntil}::timestamptz, owes_embedding, owes_entities
     from w order by id
@@ -71,7 +72,7 @@ export const updateMemories = (drafts: readonly (Draft & { readVersion: number }
   with w as (select * from jsonb_to_recordset(${json(drafts.map(row))}::jsonb) as w ${columns}),
   seen as (select * from jsonb_to_recordset(${json(drafts.map((d) => ({ id: d.id, version: d.readVersion })))}::jsonb) as s (id uuid, version int)),
   made as (
-    update memories m set key = w.key, type = w.type, kind = w.kind, content = w.content, value = w.value, summary = w.summary,
+    update memories m set key = w.key, type = w.type, kind = w.kind, content = w.content, value = w.value, details = w.details, summary = w.summary,
       importance = w.importance, metadata = w.metadata, tags = w.tags, entities = w.entities, relations = w.relations,
       conversation_id = w.conversation_id, session_id = w.session_id, task_id = w.task_id, speaker = w.speaker,
       occurred_at = w.occurred_at, expires_at = w.expires_at, version = m.version + 1, updated_by = current_actor(),
@@ -153,38 +154,40 @@ export type Mentioning = Pick<Draft, 'id' | 'namespace' | 'subject' | 'entities'
 
 /** Entities that are new in their subject, with the words they are found by; only new ones are owed to the graph. */
 export function upsertEntities(drafts: readonly Mentioning[], now: string, id: () => string): Statement[] {
-  const wanted = new Map<string, unknown>()
-  for (const d of drafts) {
-    for (const e of d.entities) {
-      const name = json([d.subject, e.type, e.normalized])
-      if (!wanted.has(name)) {
-        wanted.set(name, {
-          id: id(),
-          subject: d.subject,
-          type: e.type,
-          normalized: e.normalized,
-          value: e.value,
-          terms: terms(withoutAccents(e.value)).map((t) => t.term),
-        })
-      }
+  const wanted = new Map<string, NamedEntity>()
+  for (const { subject, entities } of drafts) {
+    for (const { type, value, normalized } of entities) {
+      const name = json([subject, type, normalized])
+      if (!wanted.has(name)) wanted.set(name, { id: id(), subject, type, value, normalized })
     }
   }
-  if (wanted.size === 0) return []
-  const statement = sql`
-  with w as (select * from jsonb_to_recordset(${json([...wanted.values()])}::jsonb) as w (id uuid, subject text, type text, normalized text, value text, terms int[])),
-  made as (
-    insert into entities (tenant_id, id, subject, type, normalized, value, created_at)
-    select current_tenant(), id, subject, type, normalized, value, ${now}::timestamptz
+  return wanted.size === 0 ? [] : [insertEntities([...wanted.values()], now)]
+}
+
+export interface NamedEntity {
+  /** Its id, should it be new. */
+  id: string
+  subject: string
+  type: string
+  value: string
+  normalized: string
+}
+
+/** The same of entities by themselves. Those made explicitly stay when nothing mentions them; one that is known keeps its first spelling. */
+export const insertEntities = (wanted: readonly NamedEntity[], now: string, explicit = false): Statement => sql`
+  with w as (select * from jsonb_to_recordset(${json(wanted.map((e) => ({ ...e, terms: terms(withoutAccents(e.value)).map((t) => t.term) })))}::jsonb)
+    as w (id uuid, subject text, type text, normalized text, value text, terms int[])),
+  kept as (
+    insert into entities as e (tenant_id, id, subject, type, normalized, value, explicit, created_at)
+    select current_tenant(), id, subject, type, normalized, value, ${explicit}::boolean, ${now}::timestamptz
     from w order by subject collate "C", type collate "C", normalized collate "C"
-    on conflict (tenant_id, subject, type, normalized) do nothing
+    on conflict (tenant_id, subject, type, normalized) ${explicit ? raw('do update set explicit = true where not e.explicit') : raw('do nothing')}
     returning id, subject),
+  made as (select k.id, k.subject, w.terms from kept k join w using (id)),
   found_by as (
     insert into entity_terms (tenant_id, term, subject, entity_id)
-    select distinct current_tenant(), t.term, subject_number(made.subject), made.id
-    from made join w on w.id = made.id cross join unnest(w.terms) t (term))
+    select distinct current_tenant(), t.term, subject_number(made.subject), made.id from made cross join unnest(made.terms) t (term))
   select owe('entity', array_agg(id), array_agg(subject), ${now}::timestamptz) from made having count(*) > 0`
-  return [statement]
-}
 
 /** Mentions and relations of the drafts. An entity that the collector took in this very moment makes the list run again rather than lose a mention. */
 export function linkEntities(drafts: readonly Mentioning[]): Statement[] {
@@ -196,6 +199,7 @@ export function linkEntities(drafts: readonly Mentioning[]): Statement[] {
       type: e.type,
       normalized: e.normalized,
       confidence: e.confidence,
+      about: e.about ?? false,
     })),
   )
   const relations = drafts.flatMap((d) =>
@@ -220,10 +224,10 @@ const entityNamed = (subject: Statement, type: Statement, name: Statement): Stat
     where e.tenant_id = current_tenant() and e.subject = ${subject} and e.type = ${type} and e.normalized = ${name} offset 0 for key share)`
 
 const insertMentions = (mentions: readonly unknown[]): Statement => sql`
-  with w as (select * from jsonb_to_recordset(${json(mentions)}::jsonb) as w (memory uuid, namespace text, subject text, type text, normalized text, confidence float8)),
+  with w as (select * from jsonb_to_recordset(${json(mentions)}::jsonb) as w (memory uuid, namespace text, subject text, type text, normalized text, confidence float8, about boolean)),
   linked as (
-    insert into memory_entities (tenant_id, memory_id, entity_id, namespace, confidence)
-    select e.tenant_id, w.memory, e.id, w.namespace, w.confidence
+    insert into memory_entities (tenant_id, memory_id, entity_id, namespace, confidence, about)
+    select e.tenant_id, w.memory, e.id, w.namespace, w.confidence, w.about
     from w cross join lateral ${entityNamed(sql`w.subject`, sql`w.type`, sql`w.normalized`)} e
     returning 1)
   select run_again('entity') from (select count(*) as n from linked) c where c.n <> ${mentions.length}`

@@ -18,6 +18,8 @@ export const NamespacePrefix = z
   .string()
   .max(1000)
   .regex(PREFIX, `must be one of the roots ${ROOTS.join(', ')} or ${says}`)
+/** Whom or what things are about: exactly two segments. */
+export const Subject = Namespace.refine((subject) => subject.split(':').length === 2, 'must have exactly two segments, such as user:alice')
 /** A caller's own name that becomes a segment (a user id, a session id). */
 export const Name = z.string().regex(NAME, 'must be 1 to 255 characters without ":", "/" or control characters')
 

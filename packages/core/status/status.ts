@@ -1,7 +1,8 @@
 import type { Caller } from '@twofold/operation/caller.ts'
 import { z } from 'zod'
+import { countDrift } from '../consistency/drift.sql.ts'
 import { GraphStoreError } from '../failures.ts'
-import { type GraphStanding, graphStanding } from '../graph/lag.sql.ts'
+import { graphStanding } from '../graph/lag.sql.ts'
 import { readGeneration } from '../graph/query.sql.ts'
 import type { Deps } from '../ports.ts'
 import { type Statement, sql } from '../sql.ts'
@@ -16,7 +17,7 @@ const Health = z
   })
   .meta({ id: 'StoreHealth' })
 
-const Agreement = z.object({ vectorStoreCount: z.number(), graphStoreCount: z.number(), syncPercentage: z.number() })
+export const Agreement = z.object({ vectorStoreCount: z.number(), graphStoreCount: z.number(), syncPercentage: z.number() })
 
 export const Status = z.object({
   status: z.enum(['healthy', 'degraded', 'unhealthy']),
@@ -53,8 +54,13 @@ const counts = (model: string): Statement<Counts> => sql<Counts>`
 
 /** How the tenant's two stores stand to each other, counted in the stores in this request, and how the stores themselves are. */
 export async function status(deps: Deps, caller: Caller): Promise<Status> {
-  const { authorized, rows } = await deps.db.asCaller(caller, null, [counts(deps.embedder.model), graphStanding, readGeneration])
-  const [[count], [inLedger], [state]] = rows as [Counts[], GraphStanding[], { generations: number[] }[]]
+  const { authorized, rows } = await deps.db.asCaller(caller, null, [
+    counts(deps.embedder.model),
+    graphStanding,
+    readGeneration,
+    countDrift,
+  ])
+  const [[count], [inLedger], [state], [drift]] = rows
   // A graph that is switched off is owed nothing, whatever the ledger notes of entities.
   const standing = deps.settings.graphEnabled ? inLedger : undefined
   const [vectorStore, graphStore, cache, inGraph] = await Promise.all([
@@ -72,9 +78,10 @@ export async function status(deps: Deps, caller: Caller): Promise<Status> {
     syncPercentage: agreement(memories, vectors, deps.settings.graphEnabled ? inGraph : vectors),
   }
   const late = oldestOwedMs > LATE_MS || (standing?.parked ?? 0) > 0
+  const drifts = deps.settings.graphEnabled && (drift?.open ?? 0) > 0
   const fine = [vectorStore, graphStore, cache].every((store) => store.disabled || store.healthy)
   return {
-    status: vectorStore.available ? (fine && !late ? 'healthy' : 'degraded') : 'unhealthy',
+    status: vectorStore.available ? (fine && !late && !drifts ? 'healthy' : 'degraded') : 'unhealthy',
     stores: { vectorStore, graphStore, cache },
     mode: graphStore.available || graphStore.disabled ? 'normal' : 'essential-only',
     metrics: {

@@ -20,7 +20,7 @@ export function indexedText({ content, speaker, occurredAt }: Said): string {
 
 /** `8 May 2023`: the form people use in their questions. UTC, so that one memory has one text everywhere. */
 const MONTHS = 'January February March April May June July August September October November December'.split(' ')
-const dayOf = (time: Date): string => `${time.getUTCDate()} ${MONTHS[time.getUTCMonth()]} ${time.getUTCFullYear()}`
+export const dayOf = (time: Date): string => `${time.getUTCDate()} ${MONTHS[time.getUTCMonth()]} ${time.getUTCFullYear()}`
 
 /**
  * Readable text of any JSON value, for memories that come without content: `name: Ada; address.city: Turin; tags: a, b`.

@@ -30,7 +30,9 @@ const node = (p: Projection) => {
 /**
  * Replaces the edges of those nodes that now stand at the batch's revision; what did not change is not touched.
  * A statement of its own, because only a snapshot taken after the nodes were locked sees the edges of whoever held them.
- * `offset 0` and `in` instead of joins keep it to a look-up for each row whatever the statistics say.
+ * `offset 0` and `in` instead of joins keep it to a look-up for each row whatever the statistics say; so does the generation,
+ * which is only compared afterwards: in a table that nobody has analysed, an index that begins with tenant and generation seems as good as
+ * the one by id, and reads the whole graph for each row (500 rows into 1,500: 110 ms instead of 12).
  */
 export const replaceEdges = (batch: readonly Projection[], generations: readonly number[]): Statement => sql`
   with won as materialized (
@@ -38,9 +40,8 @@ export const replaceEdges = (batch: readonly Projection[], generations: readonly
     from jsonb_to_recordset(${JSON.stringify(batch.map(({ id, revision, gone }) => ({ id, revision, gone })))}::jsonb)
       as b (id uuid, revision int, gone boolean)
     cross join lateral (
-      select n.* from graph.nodes n
-      where n.tenant_id = twofold.current_tenant() and n.id = b.id and n.generation = any(${generations}::int[]) offset 0) n
-    where n.revision = b.revision and (n.gone_at is not null) = b.gone),
+      select n.* from graph.nodes n where n.tenant_id = twofold.current_tenant() and n.id = b.id offset 0) n
+    where n.generation = any(${generations}::int[]) and n.revision = b.revision and (n.gone_at is not null) = b.gone),
   wanted as materialized (
     select w.generation, e.*
     from jsonb_to_recordset(${JSON.stringify(batch.flatMap(edges))}::jsonb)
@@ -48,7 +49,7 @@ export const replaceEdges = (batch: readonly Projection[], generations: readonly
     join won w on w.id = e.owner),
   dropped as (
     delete from graph.edges e
-    where e.tenant_id = twofold.current_tenant() and e.owner = any(array(select id from won)) and e.generation = any(${generations}::int[])
+    where e.tenant_id = twofold.current_tenant() and e.owner = any(array(select id from won))
       and ((e.generation, e.owner) in (select generation, id from won)) is true
       and (e.generation, e.owner, e.type, e.from_id, e.to_id, e.relation) not in (
         select generation, owner, type, from_id, to_id, relation from wanted))

@@ -78,6 +78,7 @@ export function queueEndpoint(options: { table: QueueTable; queues: Record<strin
       const until = performance.now() + whole(body, 'WaitTimeSeconds', 0, 20, 0) * 1000
       const visibilityMs =
         body.VisibilityTimeout === undefined ? settings.visibilityMs : whole(body, 'VisibilityTimeout', 0, 43_200, 0) * 1000
+      const wanted = new Set([body.MessageSystemAttributeNames, body.AttributeNames].flat())
       for (;;) {
         const found = await table.receive(queue, { ...settings, visibilityMs }, max)
         if (signal.aborted) {
@@ -87,7 +88,7 @@ export function queueEndpoint(options: { table: QueueTable; queues: Record<strin
           )
           return {}
         }
-        if (found.length > 0) return { Messages: found.map(render) }
+        if (found.length > 0) return { Messages: found.map((each) => render(each, wanted)) }
         const left = until - performance.now()
         if (left <= 0 || closed) return {}
         await news(Math.min(left, LOOK_AGAIN_MS), signal)
@@ -213,15 +214,20 @@ function message(entry: Body): string {
   return text
 }
 
-const render = ({ messageId, receipt, body, receives, sentAt, firstReceivedAt }: Message) => ({
-  MessageId: messageId,
-  ReceiptHandle: receipt,
-  Body: body,
-  MD5OfBody: md5(body),
-  Attributes: {
+/** With those of its attributes that were asked for, as SQS does. */
+function render({ messageId, receipt, body, receives, sentAt, firstReceivedAt }: Message, wanted: ReadonlySet<unknown>): object {
+  const known = {
     ApproximateReceiveCount: String(receives),
     SentTimestamp: String(sentAt.getTime()),
     ApproximateFirstReceiveTimestamp: String(firstReceivedAt.getTime()),
     SenderId: 'local',
-  },
-})
+  }
+  const attributes = Object.entries(known).filter(([name]) => wanted.has('All') || wanted.has(name))
+  return {
+    MessageId: messageId,
+    ReceiptHandle: receipt,
+    Body: body,
+    MD5OfBody: md5(body),
+    ...(attributes.length > 0 && { Attributes: Object.fromEntries(attributes) }),
+  }
+}

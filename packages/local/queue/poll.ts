@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Sqs, type SqsOptions, sqs } from '@twofold/functions/queues/sqs.ts'
 import type { Context, SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda'
+import { reasonOf } from '../reason.ts'
 
 export interface PollOptions extends SqsOptions {
   handler(event: SQSEvent, context: Context): Promise<SQSBatchResponse | undefined>
@@ -67,13 +68,18 @@ export function poll(options: PollOptions): Poller {
   }
 
   async function loop(): Promise<void> {
+    // Told once, however long it lasts.
+    let trouble = ''
     while (!stopped.aborted) {
       try {
         const batch = await gather()
         if (batch.length > 0) await invoke(options, call, batch)
+        trouble = ''
       } catch (error) {
         if (stopped.aborted) return
-        log(`${options.url}: ${error instanceof Error ? error.message : String(error)}`)
+        const reason = reasonOf(error)
+        if (reason !== trouble) log(`queue ${nameOf(options.url)}: ${reason}`)
+        trouble = reason
         await sleep(REST_AFTER_FAILURE_MS, undefined, { signal: stopped }).catch(() => undefined)
       }
     }
@@ -110,9 +116,11 @@ const record = ({ MessageId, ReceiptHandle, Body, MD5OfBody, Attributes = {} }: 
   attributes: Attributes as unknown as SQSRecord['attributes'],
   messageAttributes: {},
   eventSource: 'aws:sqs',
-  eventSourceARN: `arn:aws:sqs:${region}:000000000000:${url.split('/').at(-1)}`,
+  eventSourceARN: `arn:aws:sqs:${region}:000000000000:${nameOf(url)}`,
   awsRegion: region,
 })
+
+const nameOf = (url: string) => url.split('/').at(-1)
 
 /** What a Lambda is told of its invocation, as far as it means anything here. */
 function context(timeoutMs: number): Context {

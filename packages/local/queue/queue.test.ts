@@ -3,6 +3,7 @@ import type { SQSEvent } from 'aws-lambda'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { type Listening, listen } from '../http/listen.ts'
 import { type TestDatabase, testDatabase } from '../sql/fixture.ts'
+import { MAX_RECEIVES, queueContract } from './contract.ts'
 import { queueEndpoint } from './endpoint.ts'
 import { type Poller, type PollOptions, poll } from './poll.ts'
 import { openQueueTable, type QueueTable } from './table.ts'
@@ -49,67 +50,31 @@ const at = (where: Listening, queue: string): SqsOptions => ({
 interface Received {
   Messages?: { MessageId: string; ReceiptHandle: string; Body: string; Attributes: Record<string, string> }[]
 }
-const receive = (body: object = {}) => call<Received>('ReceiveMessage', { MaxNumberOfMessages: 10, ...body }, signal)
+const receive = (body: object = {}) =>
+  call<Received>('ReceiveMessage', { MaxNumberOfMessages: 10, MessageSystemAttributeNames: ['All'], ...body }, signal)
 const send = (...bodies: string[]) =>
   call('SendMessageBatch', { Entries: bodies.map((MessageBody, i) => ({ Id: `m${i}`, MessageBody })) }, signal)
 const passed = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
 
+queueContract('the local queue', async () => {
+  const own: Parameters<typeof queueEndpoint>[0]['queues'] = {}
+  const endpoint = queueEndpoint({ table, queues: own, accessKeyId: 'local-key' })
+  const listening = await listen({ '': endpoint, queue: endpoint }, { log: console.error })
+  let made = 0
+  return {
+    ...at(listening, ''),
+    async make(visibilityS) {
+      const [work, dead] = [`work${++made}`, `dead${made}`]
+      own[work] = { visibilityMs: visibilityS * 1000, redrive: { to: dead, maxReceives: MAX_RECEIVES } }
+      own[dead] = { visibilityMs: visibilityS * 1000 }
+      return { work: at(listening, work).url, dead: at(listening, dead).url }
+    },
+    close: () => listening.close(),
+  }
+})
+
 describe('the endpoint', () => {
-  test('a message is received with its body, is nobody else’s until its time is over, and is gone once deleted', async () => {
-    const sent = await call<{ MessageId: string; MD5OfMessageBody: string }>('SendMessage', { MessageBody: 'héllo 🧠' }, signal)
-    const first = await receive()
-    expect(first.Messages).toMatchObject([
-      { MessageId: sent.MessageId, Body: 'héllo 🧠', MD5OfBody: sent.MD5OfMessageBody, Attributes: { ApproximateReceiveCount: '1' } },
-    ])
-    expect(await receive()).toEqual({})
-    await passed(VISIBILITY_MS + 50)
-    const second = await receive()
-    expect(second.Messages).toMatchObject([{ MessageId: sent.MessageId, Attributes: { ApproximateReceiveCount: '2' } }])
-    await call('DeleteMessage', { ReceiptHandle: first.Messages?.[0]?.ReceiptHandle }, signal)
-    expect(await table.counts('work')).toEqual({ visible: 0, invisible: 1 })
-    await call('DeleteMessage', { ReceiptHandle: second.Messages?.[0]?.ReceiptHandle }, signal)
-    expect(await table.counts('work')).toEqual({ visible: 0, invisible: 0 })
-  })
-
-  test('a batch keeps its order and is deleted as a batch', async () => {
-    await send('a', 'b', 'c')
-    const { Messages = [] } = await receive()
-    expect(Messages.map(({ Body }) => Body)).toEqual(['a', 'b', 'c'])
-    const Entries = Messages.map(({ ReceiptHandle }, i) => ({ Id: String(i), ReceiptHandle }))
-    expect(await call('DeleteMessageBatch', { Entries }, signal)).toEqual({
-      Successful: [{ Id: '0' }, { Id: '1' }, { Id: '2' }],
-      Failed: [],
-    })
-    expect(await table.counts('work')).toEqual({ visible: 0, invisible: 0 })
-  })
-
-  test('visibility can be given back at once', async () => {
-    await send('a')
-    const { Messages = [] } = await receive()
-    await call('ChangeMessageVisibility', { ReceiptHandle: Messages[0]?.ReceiptHandle, VisibilityTimeout: 0 }, signal)
-    expect((await receive()).Messages).toMatchObject([{ Body: 'a' }])
-  })
-
-  test('a message received too often goes to the dead-letter queue and is not received again', async () => {
-    await send('poison')
-    for (let i = 0; i < 2; i++) {
-      const { Messages = [] } = await receive()
-      expect(Messages).toHaveLength(1)
-      await call('ChangeMessageVisibility', { ReceiptHandle: Messages[0]?.ReceiptHandle, VisibilityTimeout: 0 }, signal)
-    }
-    expect(await receive()).toEqual({})
-    expect((await sqs(at(server, 'dead'))<Received>('ReceiveMessage', {}, signal)).Messages).toMatchObject([
-      { Body: 'poison', Attributes: { ApproximateReceiveCount: '1' } },
-    ])
-    const { Attributes } = await call<{ Attributes: Record<string, string> }>('GetQueueAttributes', { AttributeNames: ['All'] }, signal)
-    expect(Attributes).toMatchObject({ ApproximateNumberOfMessages: '0', ApproximateNumberOfMessagesNotVisible: '0' })
-  })
-
-  test('a long poll answers what is sent while it waits, also through another process', async () => {
-    const waiting = receive({ WaitTimeSeconds: 20 })
-    await send('here')
-    expect((await waiting).Messages).toMatchObject([{ Body: 'here' }])
-    await database.sql('truncate queue.messages')
+  test('a long poll answers what is sent while it waits through another process', async () => {
     const waitingElsewhere = receive({ WaitTimeSeconds: 20 })
     await sqs(at(other, 'work'))('SendMessage', { MessageBody: 'there' }, signal)
     expect((await waitingElsewhere).Messages).toMatchObject([{ Body: 'there' }])
@@ -189,62 +154,6 @@ describe('the event source mapping', () => {
   afterEach(async () => {
     await Promise.all(pollers.splice(0).map((poller) => poller.stop()))
   })
-
-  test('messages arrive in batches as Lambda shapes them and are deleted when the handler succeeds', async () => {
-    await send(...'abcdefghij')
-    await send(...'klmnopqrst')
-    const events: SQSEvent[] = []
-    const poller = start(async (event) => void events.push(event))
-    await expect
-      .poll(() =>
-        events
-          .flatMap((event) => event.Records.map(({ body }) => body))
-          .sort()
-          .join(''),
-      )
-      .toBe('abcdefghijklmnopqrst')
-    await poller.stop()
-    expect(events[0]?.Records).toHaveLength(20)
-    expect(events[0]?.Records[0]).toMatchObject({
-      body: 'a',
-      eventSource: 'aws:sqs',
-      eventSourceARN: 'arn:aws:sqs:local:000000000000:work',
-      attributes: { ApproximateReceiveCount: '1' },
-    })
-    expect(await table.counts('work')).toEqual({ visible: 0, invisible: 0 })
-  })
-
-  test('a batch is never larger than asked', async () => {
-    for (let i = 0; i < 3; i++) await send(...'abcdefghij')
-    const sizes: number[] = []
-    start(async (event) => void sizes.push(event.Records.length), { batchSize: 12 })
-    await expect.poll(() => sizes.reduce((sum, size) => sum + size, 0)).toBe(30)
-    expect(Math.max(...sizes)).toBe(12)
-  })
-
-  test('only what the handler names comes back, and after its retries it is in the dead-letter queue', async () => {
-    await send('good', 'bad')
-    const seen: string[][] = []
-    start(async (event) => {
-      seen.push(event.Records.map(({ body }) => body))
-      return {
-        batchItemFailures: event.Records.filter(({ body }) => body === 'bad').map(({ messageId }) => ({ itemIdentifier: messageId })),
-      }
-    })
-    await expect.poll(() => table.counts('dead'), { timeout: 10_000 }).toMatchObject({ visible: 1 })
-    expect(seen).toEqual([['good', 'bad'], ['bad']])
-  }, 15_000)
-
-  test('everything comes back when the handler throws or names what is not in the batch', async () => {
-    await send('a', 'b')
-    let invocations = 0
-    start(async () => {
-      if (++invocations === 1) throw new Error('broken')
-      if (invocations === 2) return { batchItemFailures: [{ itemIdentifier: 'nobody' }] }
-    })
-    await expect.poll(() => table.counts('dead'), { timeout: 10_000 }).toMatchObject({ visible: 2 })
-    expect(invocations).toBe(2)
-  }, 15_000)
 
   test('several pollers in several processes share the messages and none is handled twice', async () => {
     const bodies = Array.from({ length: 60 }, (_, i) => `m${i}`)

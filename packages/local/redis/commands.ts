@@ -18,7 +18,8 @@ export class RedisError extends Error {
 export function parseCommand(given: unknown): Command {
   if (!Array.isArray(given) || given.length === 0) throw new RedisError('ERR a command must be a non-empty array')
   if (!given.every((part) => ['string', 'number', 'boolean'].includes(typeof part))) throw new RedisError('ERR arguments must be strings')
-  const [name, ...args] = given.map(String) as [string, ...string[]]
+  // JSON may hold half a surrogate pair; no Redis can.
+  const [name, ...args] = given.map((part) => String(part).toWellFormed()) as [string, ...string[]]
   const [key, value, ...options] = args
   switch (name.toUpperCase()) {
     case 'PING':

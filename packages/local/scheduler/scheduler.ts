@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { reasonOf } from '../reason.ts'
 import type { Sql } from '../sql/direct.ts'
 
 export interface SchedulerOptions {
@@ -64,14 +65,19 @@ export async function openScheduler({ sql, leaseMs = 30_000, log }: SchedulerOpt
   }
 
   async function loop(name: string, ms: number, run: () => Promise<unknown>): Promise<void> {
+    // Told once, however long it lasts.
+    let trouble = ''
     while (!stopping.signal.aborted) {
       let wait = ms
       try {
         const taken = await sql(TAKE, [name, holder, leaseMs, ms])
         if (taken.length > 0) await held(name, run)
         wait = Number((await sql(WAIT, [name]))[0]?.ms ?? ms)
+        trouble = ''
       } catch (error) {
-        log(`schedule ${name} cannot reach its lease: ${error instanceof Error ? error.message : String(error)}`)
+        const reason = reasonOf(error)
+        if (reason !== trouble) log(`schedule ${name} cannot reach its lease: ${reason}`)
+        trouble = reason
       }
       // Never less than 5 ms, as the clocks of the database and this process may round differently.
       await sleep(Math.max(5, Math.min(wait, ms, LONGEST_WAIT_MS)), undefined, { signal: stopping.signal }).catch(() => undefined)

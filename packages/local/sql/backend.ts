@@ -1,4 +1,5 @@
 import type { Pool, PoolClient } from 'pg'
+import { reasonOf } from '../reason.ts'
 import { Batch, type Prepared, type SqlResult, type SqlStatement } from './batch.ts'
 
 export interface TransactionMode {
@@ -33,7 +34,7 @@ export function poolBackend(pool: Pool, log: (message: string) => void): SqlBack
   }
 
   async function send(statements: readonly SqlStatement[], inTransaction: boolean): Promise<SqlResult[]> {
-    const client = await pool.connect()
+    const client = await pool.connect().catch(notConnected)
     const known = prepared.get(client) ?? { names: new Map(), made: 0 }
     prepared.set(client, known)
     let broken: Error | undefined
@@ -64,6 +65,12 @@ export function poolBackend(pool: Pool, log: (message: string) => void): SqlBack
     },
     close: () => pool.end(),
   }
+}
+
+/** As Postgres's drivers say it (08001), so that everybody can tell that nothing was sent. What Postgres says itself stays as it is. */
+function notConnected(error: Error): never {
+  if ('severity' in error) throw error
+  throw Object.assign(new Error(reasonOf(error), { cause: error }), { severity: 'FATAL', code: '08001' })
 }
 
 /** A prepared statement whose table has changed since, or that was deallocated. Nothing of the list has happened, so it may be sent again. */

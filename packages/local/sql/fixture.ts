@@ -4,16 +4,22 @@ import { fileURLToPath } from 'node:url'
 import { listen } from '../http/listen.ts'
 import { direct, type Sql } from './direct.ts'
 import { sqlEndpoint } from './endpoint.ts'
+import { nativeDatabase } from './native.fixture.ts'
 import { openPglite } from './pglite.ts'
 
 const CACHE = fileURLToPath(new URL('../../../node_modules/.cache/twofold/', import.meta.url))
 
-export interface TestDatabase {
-  /** The owner's connection string, the credential of `fetchEndpoint`. */
+export interface TestEndpoint {
+  /** The connection string, the credential of `fetchEndpoint`. */
   url: string
   /** For `neonConfig.fetchEndpoint`. */
   fetchEndpoint: string
-  /** The same database without the way over HTTP. */
+}
+
+/** What the service connects to; in the embedded database that is its owner too, in a native one it owns nothing. */
+export interface TestDatabase extends TestEndpoint {
+  owner: TestEndpoint
+  /** As the owner, without the way over HTTP. */
   sql: Sql
   close(): Promise<void>
 }
@@ -21,14 +27,17 @@ export interface TestDatabase {
 export interface Preparation {
   /** All that `prepare` depends on (the text of the migrations); a changed key prepares anew. */
   key: string
-  prepare(database: { url: string; fetchEndpoint: string }): Promise<void>
+  prepare(database: Pick<TestDatabase, 'url' | 'fetchEndpoint' | 'owner'>): Promise<void>
 }
 
 /**
- * A database in memory behind `/sql`, for one test file. What `prepare` leaves is kept as a template in
- * node_modules/.cache, so only the first test file of the first run pays for it.
+ * A database behind `/sql` for one test file: in memory, or on the native Postgres that TEST_DATABASE_URL names. What
+ * `prepare` leaves is kept as a template, in node_modules/.cache or on the server, so only the first test file of the
+ * first run pays for it.
  */
 export async function testDatabase(preparation?: Preparation): Promise<TestDatabase> {
+  const server = process.env.TEST_DATABASE_URL
+  if (server) return nativeDatabase(server, preparation)
   if (!preparation) return open(await emptyTemplate())
   const key = createHash('sha256').update(preparation.key).digest('hex').slice(0, 16)
   return open(await template(key, async (database) => preparation.prepare(database)))
@@ -41,9 +50,10 @@ async function open(data: Uint8Array<ArrayBuffer> | undefined): Promise<TestData
   const url = 'postgresql://owner:test@localhost/twofold'
   const backend = await openPglite({ ...(data ? { template: data } : {}), log: console.error })
   const server = await listen({ sql: sqlEndpoint({ backend, connectionString: url }) }, { log: console.error })
+  const endpoint = { url, fetchEndpoint: `${server.url}/sql` }
   return {
-    url,
-    fetchEndpoint: `${server.url}/sql`,
+    ...endpoint,
+    owner: endpoint,
     sql: direct(backend),
     dump: () => backend.dump(),
     async close() {

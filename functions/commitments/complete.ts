@@ -1,0 +1,25 @@
+import { completeCommitment } from '@twofold/core/commitments/complete.ts'
+import { Outcome } from '@twofold/core/commitments/create.ts'
+import { MemoryId, Remembered } from '@twofold/core/memories/memory.ts'
+import { answer } from '@twofold/operation/operation.ts'
+import { z } from 'zod'
+import { lambda } from '../lambda.ts'
+import { operation } from '../operation.ts'
+
+export const complete = operation({
+  name: 'commitments.complete',
+  method: 'post',
+  path: '/v1/commitments/{id}/complete',
+  scope: 'memories:write',
+  summary: 'Note that what was promised is done: a new version.',
+  input: z.strictObject({ id: MemoryId, outcome: Outcome.optional() }),
+  output: Remembered,
+  etag: ({ memory }) => memory.version,
+  example: { id: '0192f0c1-2a3b-7c4d-8e5f-60718293a4b5', outcome: 'Sent on Friday.' },
+  handle: async (deps, { id, outcome }, caller) => {
+    const { answer: remembered, replayed } = await completeCommitment(deps, caller, id, outcome)
+    return answer(remembered, { replayed })
+  },
+})
+
+export const handler = lambda(complete)

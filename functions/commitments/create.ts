@@ -1,0 +1,30 @@
+import { CommitmentInput, createCommitment } from '@twofold/core/commitments/create.ts'
+import { Remembered } from '@twofold/core/memories/memory.ts'
+import { answer } from '@twofold/operation/operation.ts'
+import { lambda } from '../lambda.ts'
+import { operation } from '../operation.ts'
+
+export const create = operation({
+  name: 'commitments.create',
+  method: 'post',
+  path: '/v1/commitments',
+  scope: 'memories:write',
+  summary: 'Remember who will do what, and until when.',
+  input: CommitmentInput,
+  output: Remembered,
+  status: 201,
+  etag: ({ memory }) => memory.version,
+  example: {
+    userId: 'alice',
+    title: 'Send the report',
+    owner: 'Bob',
+    dueAt: '2026-07-01T00:00:00Z',
+    about: [{ type: 'organization', value: 'Acme' }],
+  },
+  handle: async (deps, input, caller) => {
+    const { answer: remembered, replayed } = await createCommitment(deps, caller, input)
+    return answer(remembered, { replayed })
+  },
+})
+
+export const handler = lambda(create)

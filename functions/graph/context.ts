@@ -1,0 +1,17 @@
+import { ContextQuery, EntityContext, getEntityContext } from '@twofold/core/entities/context.ts'
+import { MaxStaleness } from '@twofold/core/memories/memory.ts'
+import { lambda } from '../lambda.ts'
+import { operation } from '../operation.ts'
+
+export const context = operation({
+  name: 'graph.entity_context',
+  method: 'get',
+  path: '/v1/graph/entities/{id}/context',
+  scope: 'graph:read',
+  summary: 'What is known around an entity: its memories, relations and open commitments.',
+  input: ContextQuery.extend({ maxStalenessMs: MaxStaleness }),
+  output: EntityContext,
+  handle: (deps, input, caller) => getEntityContext(deps, caller, input),
+})
+
+export const handler = lambda(context)

@@ -1,0 +1,17 @@
+import { findRelated, Related, RelatedQuery } from '@twofold/core/entities/related.ts'
+import { MaxStaleness } from '@twofold/core/memories/memory.ts'
+import { lambda } from '../lambda.ts'
+import { operation } from '../operation.ts'
+
+export const related = operation({
+  name: 'graph.related',
+  method: 'get',
+  path: '/v1/graph/entities/{id}/related',
+  scope: 'graph:read',
+  summary: 'The entities that relations lead to from one, up to four edges away.',
+  input: RelatedQuery.extend({ maxStalenessMs: MaxStaleness }),
+  output: Related,
+  handle: (deps, input, caller) => findRelated(deps, caller, input),
+})
+
+export const handler = lambda(related)

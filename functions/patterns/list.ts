@@ -1,0 +1,20 @@
+import { Memory, onePlace } from '@twofold/core/memories/memory.ts'
+import { getPatterns } from '@twofold/core/patterns/list.ts'
+import { Page } from '@twofold/operation/page.ts'
+import { z } from 'zod'
+import { lambda } from '../lambda.ts'
+import { listingOf, paged, pageOf } from '../memories/page.ts'
+import { operation } from '../operation.ts'
+
+export const list = operation({
+  name: 'patterns.list',
+  method: 'get',
+  path: '/v1/patterns',
+  scope: 'memories:read',
+  summary: 'Patterns in the order they were remembered.',
+  input: z.strictObject(paged).superRefine(onePlace),
+  output: Page(Memory),
+  handle: async (deps, input, caller) => pageOf(await getPatterns(deps, caller, listingOf(input))),
+})
+
+export const handler = lambda(list)

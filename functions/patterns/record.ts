@@ -1,0 +1,24 @@
+import { Remembered } from '@twofold/core/memories/memory.ts'
+import { PatternInput, recordPattern } from '@twofold/core/patterns/record.ts'
+import { answer } from '@twofold/operation/operation.ts'
+import { lambda } from '../lambda.ts'
+import { operation } from '../operation.ts'
+
+export const record = operation({
+  name: 'patterns.record',
+  method: 'post',
+  path: '/v1/patterns',
+  scope: 'memories:write',
+  summary: 'Remember what happens again and again.',
+  input: PatternInput,
+  output: Remembered,
+  status: 201,
+  etag: ({ memory }) => memory.version,
+  example: { userId: 'alice', name: 'Standup', description: 'Daily at nine.', confidence: 0.8 },
+  handle: async (deps, input, caller) => {
+    const { answer: remembered, replayed } = await recordPattern(deps, caller, input)
+    return answer(remembered, { replayed })
+  },
+})
+
+export const handler = lambda(record)

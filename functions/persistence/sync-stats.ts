@@ -1,0 +1,17 @@
+import { SyncStats, syncStats as statsOf } from '@twofold/core/status/sync-stats.ts'
+import { z } from 'zod'
+import { lambda } from '../lambda.ts'
+import { operation } from '../operation.ts'
+
+export const syncStats = operation({
+  name: 'persistence.sync_stats',
+  method: 'get',
+  path: '/api/persistence/sync',
+  scope: 'sync',
+  summary: 'How far the two stores agree, when somebody looked last, and what was found.',
+  input: z.strictObject({}),
+  output: SyncStats,
+  handle: (deps, _input, caller) => statsOf(deps, caller),
+})
+
+export const handler = lambda(syncStats)

@@ -1,0 +1,24 @@
+import { Id } from '@twofold/core/memories/memory.ts'
+import { endSession } from '@twofold/core/sessions/end.ts'
+import { SessionAnswer } from '@twofold/core/sessions/session.ts'
+import { answer } from '@twofold/operation/operation.ts'
+import { z } from 'zod'
+import { lambda } from '../lambda.ts'
+import { operation } from '../operation.ts'
+
+export const end = operation({
+  name: 'sessions.end',
+  method: 'post',
+  path: '/v1/sessions/{id}/terminate',
+  scope: 'sessions:write',
+  summary: 'End a session: its temporary state goes, its memories stay.',
+  input: z.strictObject({ id: Id }),
+  output: SessionAnswer,
+  etag: ({ session }) => session.version,
+  handle: async (deps, { id }, caller) => {
+    const { answer: ended, replayed } = await endSession(deps, caller, id)
+    return answer(ended, { replayed })
+  },
+})
+
+export const handler = lambda(end)

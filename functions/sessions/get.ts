@@ -1,0 +1,20 @@
+import { Id, MaxStaleness } from '@twofold/core/memories/memory.ts'
+import { readSession } from '@twofold/core/sessions/read.ts'
+import { SessionAnswer } from '@twofold/core/sessions/session.ts'
+import { z } from 'zod'
+import { lambda } from '../lambda.ts'
+import { operation } from '../operation.ts'
+
+export const get = operation({
+  name: 'sessions.get',
+  method: 'get',
+  path: '/v1/sessions/{id}',
+  scope: 'sessions:read',
+  summary: 'One session.',
+  input: z.strictObject({ id: Id, maxStalenessMs: MaxStaleness }),
+  output: SessionAnswer,
+  etag: ({ session }) => session.version,
+  handle: (deps, { id }, caller) => readSession(deps, caller, id),
+})
+
+export const handler = lambda(get)

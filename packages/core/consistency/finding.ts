@@ -1,0 +1,52 @@
+import { z } from 'zod'
+import type { Pruned } from '../graph/port.ts'
+import type { Unknown } from './ledger.sql.ts'
+
+export const KINDS = ['missing', 'stale', 'orphaned', 'duplicate', 'wrong_edge', 'wrong_property'] as const
+
+/** One difference between what Postgres says and what the graph shows. */
+export const Finding = z
+  .object({
+    kind: z.enum(KINDS).meta({
+      description:
+        'missing: the graph does not show it. stale: it shows another version of it. orphaned: nothing in Postgres stands behind it. duplicate: an edge that is there more than once. wrong_edge, wrong_property: this edge or property differs.',
+    }),
+    store: z.enum(['vector', 'graph']).meta({ description: 'The store that is wrong: Postgres is the truth, so it is the graph.' }),
+    id: z
+      .string()
+      .nullable()
+      .meta({ description: 'Of the memory, entity or session; of an edge, who asserts it. Null for what has no id.' }),
+    what: z.string().meta({ description: 'memory, entity, session, edge, or the name of the property or of the type of edge.' }),
+    expected: z.json().optional(),
+    found: z.json().optional(),
+    remedy: z.enum(['project', 'remove', 'adopt']).meta({
+      description: 'What repair does: show it anew as Postgres has it, remove it from the graph, or take it into Postgres.',
+    }),
+  })
+  .meta({ id: 'Inconsistency' })
+export type Finding = z.infer<typeof Finding>
+
+/** A finding and what its repair needs to know. */
+export interface Difference extends Finding {
+  subject: string | null
+  bucket: number
+  /** Only a deep check can see it. */
+  deep: boolean
+  /** The ledger row as it was judged; null when there is none. */
+  row: { id: string; revision: number } | null
+  /** To be owed for the first time. */
+  unknown?: Unknown
+  /** To be taken away first. */
+  prune: readonly Pruned[]
+  /** What somebody made, as far as the graph knows it by name. */
+  made?: { entity: Record<string, unknown> } | { edge: Record<string, unknown> }
+}
+
+/** As it can be shown in JSON, in at most 1,000 characters: what somebody wrote by hand can be anything. */
+export function plain(value: unknown): z.infer<ReturnType<typeof z.json>> {
+  if (value === null || value === undefined) return null
+  if (typeof value === 'number' || typeof value === 'boolean') return Number.isNaN(value) ? null : value
+  if (typeof value === 'string') return value.slice(0, 1000)
+  const text = JSON.stringify(value, (_, x) => (typeof x === 'bigint' ? String(x) : x)) ?? String(value)
+  return text.length <= 1000 ? JSON.parse(text) : text.slice(0, 1000)
+}

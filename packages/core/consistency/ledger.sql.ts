@@ -1,0 +1,114 @@
+import { type LedgerRow, truthOf } from '../graph/lease.sql.ts'
+import type { NodeKind } from '../graph/port.ts'
+import { within } from '../namespaces/inside.sql.ts'
+import type { Range } from '../ports.ts'
+import { type Statement, sql } from '../sql.ts'
+import type { Scope } from './scope.ts'
+
+const of = (subjects: readonly Range[] | null): Statement => (subjects === null ? sql`true` : within(sql`l.subject`, subjects))
+
+export interface LedgerSum {
+  bucket: number
+  nodes: number
+  high: number
+  low: number
+  revisions: number
+  edges: number
+  /** Memories that the graph shows or should show, in the scope. */
+  memories: number
+  owed: number
+}
+
+/**
+ * What the graph is known to show, added up: also of rows that are owed, as it was last shown. A bucket in which
+ * something is on its way may so differ for a moment, which only costs a closer look.
+ */
+export const ledgerSums = ({ subjects, ranges, narrow }: Scope): Statement<LedgerSum> => sql<LedgerSum>`
+  select l.bucket::int as bucket, count(l.digest_high)::int as nodes, coalesce(sum(l.digest_high), 0)::float8 as high,
+    coalesce(sum(l.digest_low), 0)::float8 as low, coalesce(sum(l.shown) filter (where l.digest_high is not null), 0)::float8 as revisions,
+    coalesce(sum(l.degree), 0)::int as edges,
+    count(*) filter (where l.kind = 'memory' and (l.digest_high is not null or l.revision <> l.shown) ${
+      narrow
+        ? sql`and exists (select from memories m where m.tenant_id = l.tenant_id and m.id = l.id and ${within(sql`m.namespace`, ranges)})`
+        : sql``
+    })::int as memories,
+    count(*) filter (where l.revision <> l.shown)::int as owed
+  from ledger l where l.tenant_id = current_tenant() and ${of(subjects)} group by l.bucket`
+
+/** What the graph is known to show of one thing; no digest: nothing. */
+export interface Known {
+  id: string
+  bucket: number
+  shown: number
+  settled: boolean
+  high: number | null
+  low: number | null
+  degree: number | null
+}
+
+export const ledgerOf = (buckets: readonly number[], { subjects }: Scope): Statement<Known> => sql<Known>`
+  select l.id, l.bucket::int as bucket, l.shown, l.revision = l.shown as settled, l.digest_high as high, l.digest_low as low, l.degree
+  from ledger l where l.tenant_id = current_tenant() and l.bucket = any(${buckets}::smallint[]) and ${of(subjects)}`
+
+/** A ledger row with its truth of the same moment. */
+export interface Judged extends LedgerRow {
+  /** Changes whenever somebody settles it. */
+  shown_at: string | null
+  high: number | null
+  low: number | null
+  degree: number | null
+  /** Its time has come, which the sweep has yet to note. */
+  expired: boolean
+}
+
+const judged = (condition: Statement, now: string): Statement<Judged> => sql<Judged>`
+  select l.id, l.kind, l.subject, l.bucket::int as bucket, l.revision, l.shown, l.shown_at::text as shown_at, l.digest_high as high, l.digest_low as low, l.degree,
+    exists (select from memories m where m.tenant_id = l.tenant_id and m.id = l.id and m.deleted_at is null and m.expires_at <= ${now}::timestamptz) as expired,
+    ${truthOf(sql`true`, now)}
+  from ledger l where l.tenant_id = current_tenant() and ${condition}`
+
+export const truthOfThese = (ids: readonly string[], now: string): Statement<Judged> => judged(sql`l.id = any(${ids}::uuid[])`, now)
+
+/** Of what is settled in these buckets. */
+export const truthOfBuckets = (buckets: readonly number[], { subjects }: Scope, now: string): Statement<Judged> =>
+  judged(sql`l.bucket = any(${buckets}::smallint[]) and l.revision = l.shown and ${of(subjects)}`, now)
+
+export interface Unknown {
+  id: string
+  kind: NodeKind
+  subject: string
+  namespace: string | null
+  bucket: number
+}
+
+/** Things that nobody owed to the graph: they came in behind the ledger's back. */
+export const unknownToLedger = ({ subjects }: Scope, most: number): Statement<Unknown> => sql<Unknown>`
+  select l.id, l.kind, l.subject, l.namespace, bucket_of(l.id)::int as bucket from (
+    select m.id, 'memory' as kind, m.subject, m.namespace from memories m
+    where m.tenant_id = current_tenant() and m.deleted_at is null and m.pending_until is null
+    union all select e.id, 'entity', e.subject, null from entities e where e.tenant_id = current_tenant()
+    union all select s.id, 'session', s.subject, s.namespace from sessions s where s.tenant_id = current_tenant()) l
+  where ${of(subjects)} and not exists (select from ledger k where k.tenant_id = current_tenant() and k.id = l.id)
+  order by l.id limit ${most}::int`
+
+/** Owes these again, each only while it still is as it was judged. Answers those that it took. */
+export const oweAgain = (rows: readonly { id: string; revision: number }[], now: string): Statement<{ id: string }> => sql<{ id: string }>`
+  with w as (select * from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as w (id uuid, revision int)),
+  mine as materialized (
+    select l.id from ledger l join w using (id) where l.tenant_id = current_tenant() and l.revision = w.revision and l.revision = l.shown
+    order by l.id for update of l)
+  update ledger l set revision = l.revision + 1, attempts = 0, not_before = null, parked_at = null, failure = null, owed_since = ${now}::timestamptz
+  from mine where l.tenant_id = current_tenant() and l.id = mine.id
+  returning l.id`
+
+/** Owes what the ledger did not know, unless it does by now. */
+export const oweUnknown = (things: readonly Pick<Unknown, 'id' | 'kind' | 'subject'>[], now: string): Statement =>
+  sql`
+  select owe(w.kind, array_agg(w.id), array_agg(w.subject), ${now}::timestamptz)
+  from jsonb_to_recordset(${JSON.stringify(things)}::jsonb) as w (id uuid, kind text, subject text)
+  where not exists (select from ledger l where l.tenant_id = current_tenant() and l.id = w.id)
+  group by w.kind`
+
+/** Which of these the ledger knows. */
+export const knownIds = (ids: readonly string[]): Statement<{ id: string }> =>
+  sql<{ id: string }>`select l.id from ledger l where l.tenant_id = current_tenant() and l.id = any(${ids}::uuid[])`

@@ -1,0 +1,49 @@
+import type { GraphSession, Pruned } from '../graph/port.ts'
+import type { ProjectDeps } from '../graph/project.ts'
+import { readGeneration } from '../graph/query.sql.ts'
+import { showNow } from '../graph/wait.ts'
+import type { Difference } from './finding.ts'
+import { knownIds, oweAgain, oweUnknown } from './ledger.sql.ts'
+
+export interface Repaired {
+  repaired: Difference[]
+  failed: Difference[]
+}
+
+/**
+ * Repairs what a check found, through the same graph writes as ever: what differs is owed again, so that the graph is
+ * told what Postgres says at that moment. Before that, what no projection can reach is taken away, exactly as it was
+ * reported. A row that moved since it was judged is left to whoever moved it. Costs what differs, and harmless twice.
+ */
+export async function repair(
+  deps: ProjectDeps,
+  tenant: string,
+  differences: readonly Difference[],
+  { session }: { session: GraphSession },
+): Promise<Repaired> {
+  if (differences.length === 0) return { repaired: [], failed: [] }
+  const now = deps.now().toISOString()
+  const owed = unique(differences.flatMap(({ row }) => (row ? [row] : [])))
+  const unknown = unique(differences.flatMap(({ unknown }) => (unknown ? [unknown] : [])))
+  const strange = differences.flatMap(({ row, unknown, id }) => (row || unknown || id === null ? [] : [id])).filter((id) => UUID.test(id))
+  const [, , known, [state]] = await deps.db.asTenant(tenant, [
+    oweAgain(owed, now),
+    oweUnknown(unknown, now),
+    knownIds(strange),
+    readGeneration,
+  ])
+  // What somebody remembered meanwhile under the same id is no longer nobody's.
+  const claimed = new Set(known.map(({ id }) => id))
+  const prune = differences.flatMap((one) => one.prune.filter((what) => one.row || !('node' in what) || !claimed.has(one.id ?? '')))
+  await deps.graph.prune(tenant, distinct(prune), { generations: state?.generations ?? [], session })
+  const ids = [...owed, ...unknown].map(({ id }) => id)
+  const shown = ids.length > 0 ? await showNow(deps, tenant, ids, { session }) : new Set<string>()
+  const done = ({ row, unknown, id }: Difference) => !(row || unknown) || shown.has(id ?? '')
+  return { repaired: differences.filter(done), failed: differences.filter((one) => !done(one)) }
+}
+
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
+
+const unique = <T extends { id: string }>(things: readonly T[]): T[] => [...new Map(things.map((thing) => [thing.id, thing])).values()]
+
+const distinct = (prune: readonly Pruned[]): Pruned[] => [...new Map(prune.map((one) => [JSON.stringify(one), one])).values()]

@@ -1,0 +1,184 @@
+import { GraphStoreError } from '@twofold/core/failures.ts'
+import type { BucketSum, Head, StrayEdge, Which } from '@twofold/core/graph/port.ts'
+import type { Range } from '@twofold/core/ports.ts'
+import neo4j from 'neo4j-driver'
+import { type Cypher, EDGES, OWNED_BY } from './cypher.ts'
+
+const { int } = neo4j
+export type Query = <Row>(cypher: Cypher<Row>) => Promise<Row[]>
+
+/** What readers see; everything else is a tombstone, the place of what is not there yet, or nobody's. */
+const SHOWN = 'n.id is :: string not null and n.subject is not null and n.goneAt is null and n.absent is null'
+
+/**
+ * What no projection leaves: a shown node without revision, bucket or digest; anything else with more than its id and
+ * what it is (a tombstone has five properties, a place four, either the one label).
+ */
+const ODD = `case when ${SHOWN} then not (n.revision is :: integer not null and n.bucket is :: integer not null and n.digestHigh is :: integer not null and n.digestLow is :: integer not null)
+  else not n.id is :: string not null or n.subject is not null or size(keys(n)) > 5 or size(labels(n)) > 1 end`
+
+/** Of an edge `r` to `m`: as projections make it: of this tenant and generation, asserted by somebody, ending where readers look. */
+export const PROPER = `coalesce(r.tenant = $tenant and r.generation = $generation and r.owner is not null and type(r) in $types
+  and m:Node and m.tenant = $tenant and m.generation = $generation, false)`
+
+const whole = (x: string): string => `case when ${x} is :: integer not null then ${x} else 0 end`
+
+const OF_SUBJECTS = 'any(range in $ranges where n.subject >= range.low and n.subject < range.high)'
+
+const sums = (restricted: boolean) => {
+  const nodes = `match (n:Node) where n.tenant = $tenant and n.generation = $generation ${restricted ? `and ${OF_SUBJECTS}` : ''}`
+  return {
+    nodes: `cypher 5
+${nodes}
+with n, ${SHOWN} as shown, ${ODD} as odd
+with case when n.bucket is :: integer not null then n.bucket end as bucket, shown, odd, n
+return bucket, case when bucket is null then right(toStringOrNull(n.id), 3) end as tail,
+  count(case when shown then 1 end) as nodes,
+  sum(case when shown then ${whole('n.digestHigh')} else 0 end) as high,
+  sum(case when shown then ${whole('n.digestLow')} else 0 end) as low,
+  sum(case when shown then ${whole('n.revision')} else 0 end) as revisions,
+  count(case when odd then 1 end) as odd`,
+    edges: `cypher 5
+${nodes}
+match (n)-[r]->(m)
+with right(toStringOrNull(r.owner), 3) as tail, ${PROPER} as proper
+return tail, count(case when proper then 1 end) as edges, count(case when not proper then 1 end) as odd`,
+  }
+}
+const SUMS = { all: sums(false), some: sums(true) }
+
+/**
+ * As long as nothing looks odd: plain counts and sums, and the edges out of the indexes by who asserts them, without a
+ * look at any edge. Every edge is proper when as many leave the tenant's nodes, and end there, as the indexes know.
+ * On 100,000 memories with 200,000 edges it takes half the time of the statements above.
+ */
+const QUICK = {
+  nodes: `cypher 5
+match (n:Node) where n.tenant = $tenant and n.generation = $generation
+return n.bucket as bucket, count(*) as all, sum(size(n.id)) as letters, count(n.subject) as nodes, count(n.digestHigh) as highs, count(n.digestLow) as lows,
+  count(n.revision) as revised, count(n.goneAt) + count(n.absent) as gone, sum(n.digestHigh) as high, sum(n.digestLow) as low, sum(n.revision) as revisions,
+  sum(count { (n)-->() }) as leaving, sum(count { (n)<--() }) as ending`,
+  edges: `cypher 5
+${EDGES.map((type) => `match ()-[r:${type}]->() where r.tenant = $tenant and r.generation = $generation and r.owner is not null return right(toStringOrNull(r.owner), 3) as tail, count(*) as edges`).join('\nunion all ')}`,
+}
+
+const UUID_LETTERS = 36
+
+type Added = Partial<BucketSum> & { tail?: string | null }
+type Quick = Record<'all' | 'letters' | 'nodes' | 'highs' | 'lows' | 'revised' | 'gone' | 'leaving' | 'ending', number> & {
+  bucket: unknown
+}
+
+/** Edges go by the id that asserts them; its last ten bits are its bucket. */
+export async function sumUp(query: Query, tenant: string, subjects: readonly Range[] | null, generation: number): Promise<BucketSum[]> {
+  const parameters = { tenant, generation: int(generation), types: EDGES, ranges: subjects ?? [] }
+  if (subjects === null) {
+    const quick = await quickly(query, parameters)
+    if (quick) return added(quick)
+  }
+  const { nodes, edges } = subjects === null ? SUMS.all : SUMS.some
+  return added([...(await query<Added>({ text: nodes, parameters })), ...(await query<Added>({ text: edges, parameters }))])
+}
+
+/** Null where something needs the long way: a tombstone, the place of what is not there, or what no projection leaves. */
+async function quickly(query: Query, parameters: Record<string, unknown>): Promise<Added[] | null> {
+  const nodes = await query<Added & Quick>({ text: QUICK.nodes, parameters }).catch((error: unknown) => {
+    // A word where there should be a number cannot be added, nor a number be measured as a word.
+    if (error instanceof GraphStoreError && !error.retryable) return null
+    throw error
+  })
+  const plain = ({ bucket, all, letters, nodes, highs, lows, revised, gone }: Quick) =>
+    Number.isInteger(bucket) &&
+    gone === 0 &&
+    letters === all * UUID_LETTERS &&
+    [nodes, highs, lows, revised].every((count) => count === all)
+  if (!nodes?.every(plain)) return null
+  const edges = await query<Added & { edges: number }>({ text: QUICK.edges, parameters })
+  const sum = (counts: readonly number[]) => counts.reduce((all, count) => all + count, 0)
+  const known = sum(edges.map((row) => row.edges))
+  return sum(nodes.map((row) => row.leaving)) === known && sum(nodes.map((row) => row.ending)) === known ? [...nodes, ...edges] : null
+}
+
+function added(found: readonly Added[]): BucketSum[] {
+  const sums = new Map<number, BucketSum>()
+  for (const one of found) {
+    const bucket = placed(one.bucket ?? bucketOf(one.tail))
+    const sum = sums.get(bucket) ?? { bucket, nodes: 0, high: 0, low: 0, revisions: 0, edges: 0, odd: 0 }
+    for (const field of ['nodes', 'high', 'low', 'revisions', 'edges', 'odd'] as const) sum[field] += one[field] ?? 0
+    sums.set(bucket, sum)
+  }
+  return [...sums.values()].filter((sum) => Object.values(sum).some((n, i) => i > 0 && n !== 0)).sort((a, b) => a.bucket - b.bucket)
+}
+
+const placed = (bucket: number): number => (bucket >= 0 && bucket < 1024 ? bucket : -1)
+const bucketOf = (tail: string | null | undefined): number => (tail && /^[0-9a-f]{3}$/.test(tail) ? Number.parseInt(tail, 16) & 1023 : -1)
+
+type HeadRow = Record<'id' | 'subject' | 'bucket' | 'revision' | 'high' | 'low', unknown> &
+  Pick<Head, 'handle' | 'shown' | 'odd' | 'degree'>
+
+const HEAD = `
+optional call (n) {
+  ${OWNED_BY('n.id', '$generation', (edge) => `${edge} where a:Node and a.tenant = $tenant and a.generation = $generation and b:Node and b.tenant = $tenant and b.generation = $generation return r`).join('\n  union all ')}
+}
+with n, count(r) as degree
+return n.id as id, elementId(n) as handle, n.subject as subject, n.bucket as bucket, n.revision as revision, n.digestHigh as high, n.digestLow as low,
+  ${SHOWN} as shown, ${ODD} as odd, degree order by toStringOrNull(n.id)`
+
+const HEADS = (condition: string, more = ''): string =>
+  `cypher 5\nmatch (n:Node) where n.tenant = $tenant and n.generation = $generation and ${condition}${more}${HEAD}`
+
+const TEXTS = {
+  ids: HEADS('n.id in $ids'),
+  buckets: HEADS('n.bucket in $buckets'),
+  strays: HEADS(`(${ODD} or (n.subject is not null and not n.bucket in range(0, 1023)))`, '\nwith n limit $most'),
+}
+
+export async function readHeads(query: Query, tenant: string, which: Which, generation: number): Promise<Head[]> {
+  const ids = 'ids' in which
+  const parameters = { tenant, generation: int(generation), ...(ids ? { ids: which.ids } : { buckets: which.buckets.map((b) => int(b)) }) }
+  return (await query<HeadRow>({ text: TEXTS[ids ? 'ids' : 'buckets'], parameters })).map(headOf)
+}
+
+/** Anything that is not what it should be by its type is as good as not there. */
+function headOf({ id, subject, bucket, revision, high, low, ...rest }: HeadRow): Head {
+  const number = (x: unknown) => (Number.isSafeInteger(x) ? (x as number) : null)
+  const text = (x: unknown) => (typeof x === 'string' ? x : null)
+  const [h, l] = [number(high), number(low)]
+  return {
+    ...rest,
+    ...{ id: text(id), subject: text(subject), bucket: number(bucket), revision: number(revision) },
+    digest: h === null || l === null ? null : [h, l],
+  }
+}
+
+/** The graph shows who asserts the edge `r`. */
+export const ASSERTED = `exists { match (o:Node {tenant: $tenant, generation: $generation, id: r.owner}) where o.subject is not null and o.goneAt is null }`
+const EDGE = `return elementId(r) as handle, type(r) as type, toStringOrNull(a.id) as from, toStringOrNull(b.id) as to, coalesce(toStringOrNull(r.type), '') as relation,
+  toStringOrNull(r.namespace) as namespace, toStringOrNull(r.owner) as owner`
+
+const STRAY_EDGES = `cypher 5
+match (n:Node) where n.tenant = $tenant and n.generation = $generation
+match (n)-[r]->(m)
+where not ${PROPER} or not ${ASSERTED}
+with n as a, r, m as b limit $most
+${EDGE}`
+
+export async function findStrays(query: Query, tenant: string, most: number, generation: number) {
+  const parameters = { tenant, generation: int(generation), types: EDGES, most: int(most) }
+  return {
+    nodes: (await query<HeadRow>({ text: TEXTS.strays, parameters })).map(headOf),
+    edges: await query<StrayEdge>({ text: STRAY_EDGES, parameters }),
+  }
+}
+
+const CLAIMANTS = `cypher 5
+match (n:Node) where n.tenant = $tenant and n.generation = $generation and n.id in $ids
+match (n)-[r]-()
+with distinct toStringOrNull(r.owner) as owner
+where owner is not null and not owner in $ids
+return owner`
+
+export const claimants = (tenant: string, ids: readonly string[], generation: number): Cypher<{ owner: string }> => ({
+  text: CLAIMANTS,
+  parameters: { tenant, generation: int(generation), ids },
+})

@@ -1,0 +1,3 @@
+import { embeddedTests } from './embedded.ts'
+
+embeddedTests()
