@@ -135,6 +135,16 @@ create table twofold.entity_terms (
   constraint entity_terms_tenant_id_entity_id_fkey FOREIGN KEY (tenant_id, entity_id) REFERENCES twofold.entities(tenant_id, id) ON DELETE CASCADE
 );
 
+create table twofold.graph_generations (
+  tenant_id integer not null,
+  generation integer not null,
+  state text not null,
+  since timestamp with time zone not null,
+  constraint graph_generations_pkey PRIMARY KEY (tenant_id, generation),
+  constraint graph_generations_state_check CHECK ((state = ANY (ARRAY['filling'::text, 'retired'::text]))),
+  constraint graph_generations_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES twofold.tenants(id) ON DELETE CASCADE
+);
+
 create table twofold.idempotency_keys (
   tenant_id integer not null,
   key_id text not null,
@@ -335,13 +345,28 @@ create table twofold.sync_runs (
   operation text not null,
   options jsonb not null,
   phase text,
-  cursor integer,
+  cursor text,
   checked integer default 0 not null,
   found integer default 0 not null,
   repaired integer default 0 not null,
   failed integer default 0 not null,
   started_at timestamp with time zone not null,
   ended_at timestamp with time zone,
+  prefixes text[] default '{*}'::text[] not null,
+  asked_by text,
+  exclusive boolean default false not null,
+  phase_since timestamp with time zone,
+  done integer default 0 not null,
+  total integer default 0 not null,
+  owed integer default 0 not null,
+  listed jsonb default '[]'::jsonb not null,
+  generation integer,
+  lease uuid,
+  leased_until timestamp with time zone,
+  failures integer default 0 not null,
+  failure text,
+  stop_asked boolean default false not null,
+  outcome text,
   constraint sync_runs_pkey PRIMARY KEY (tenant_id, id),
   constraint sync_runs_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES twofold.tenants(id) ON DELETE CASCADE
 );
@@ -354,6 +379,7 @@ create table twofold.tenants (
   suspended_at timestamp with time zone,
   graph_generation integer default 1 not null,
   graph_epoch integer default 1 not null,
+  graph_generations_made integer default 1 not null,
   constraint tenants_pkey PRIMARY KEY (id),
   constraint tenants_name_key UNIQUE (name),
   constraint tenants_uuid_key UNIQUE (uuid)
@@ -385,9 +411,15 @@ CREATE INDEX entities_by_spelling ON twofold.entities USING btree (tenant_id, no
 
 CREATE INDEX entity_terms_by_entity ON twofold.entity_terms USING btree (tenant_id, entity_id);
 
+CREATE UNIQUE INDEX graph_generations_filling ON twofold.graph_generations USING btree (tenant_id) WHERE (state = 'filling'::text);
+
+CREATE INDEX graph_generations_retired ON twofold.graph_generations USING btree (since) WHERE (state = 'retired'::text);
+
 CREATE INDEX idempotency_keys_by_age ON twofold.idempotency_keys USING btree (tenant_id, created_at);
 
 CREATE INDEX ledger_by_bucket ON twofold.ledger USING btree (bucket, tenant_id);
+
+CREATE INDEX ledger_by_shown ON twofold.ledger USING btree (shown_at, tenant_id);
 
 CREATE INDEX ledger_leased ON twofold.ledger USING btree (tenant_id, lease) WHERE (lease IS NOT NULL);
 
@@ -431,6 +463,12 @@ CREATE UNIQUE INDEX sessions_by_name ON twofold.sessions USING btree (tenant_id,
 
 CREATE INDEX sync_runs_by_time ON twofold.sync_runs USING btree (tenant_id, started_at);
 
+CREATE UNIQUE INDEX sync_runs_exclusive ON twofold.sync_runs USING btree (tenant_id) WHERE (exclusive AND (ended_at IS NULL));
+
+CREATE INDEX sync_runs_last ON twofold.sync_runs USING btree (tenant_id, operation, started_at);
+
+CREATE INDEX sync_runs_open ON twofold.sync_runs USING btree (tenant_id, started_at) WHERE (ended_at IS NULL);
+
 -- Views
 
 create view twofold.readable_memories with (security_invoker=true) as
@@ -473,6 +511,19 @@ create view twofold.readable_memories with (security_invoker=true) as
   WHERE (pending_until IS NULL);
 
 -- Functions
+
+CREATE OR REPLACE FUNCTION twofold.abandon_generation(filled integer, at timestamp with time zone)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'twofold', 'pg_temp'
+AS $function$
+begin
+  perform from tenants t where t.id = current_tenant() for update;
+  update graph_generations set state = 'retired', since = at where tenant_id = current_tenant() and generation = filled and state = 'filling';
+  if found then update tenants set graph_epoch = graph_epoch + 1 where id = current_tenant(); end if;
+end $function$
+;
 
 CREATE OR REPLACE FUNCTION twofold.act_for(tenant uuid)
  RETURNS void
@@ -542,6 +593,25 @@ begin
     set_config('twofold.lows', lows::text, true), set_config('twofold.highs', highs::text, true),
     set_config('twofold.request', coalesce(request_id, ''), true), set_config('twofold.behalf', coalesce(on_behalf_of, ''), true);
   return jsonb_build_object('tenant', holder.uuid, 'keyId', holder.id, 'scopes', holder.scopes, 'grants', holder.namespaces);
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION twofold.begin_generation(run uuid, at timestamp with time zone)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'twofold', 'pg_temp'
+AS $function$
+declare made int;
+begin
+  select r.generation into made from sync_runs r where r.tenant_id = current_tenant() and r.id = run and r.ended_at is null for update;
+  if not found or made is not null then return made; end if;
+  if exists (select from graph_generations g where g.tenant_id = current_tenant() and g.state = 'filling') then return null; end if;
+  update tenants set graph_epoch = graph_epoch + 1, graph_generations_made = graph_generations_made + 1
+    where id = current_tenant() returning graph_generations_made into made;
+  insert into graph_generations (tenant_id, generation, state, since) values (current_tenant(), made, 'filling', at);
+  update sync_runs set generation = made where tenant_id = current_tenant() and id = run;
+  return made;
 end $function$
 ;
 
@@ -644,7 +714,8 @@ CREATE OR REPLACE FUNCTION twofold.graph_state()
  STABLE SECURITY DEFINER
  SET search_path TO 'twofold', 'pg_temp'
 AS $function$
-  select array[t.graph_generation], t.graph_epoch from tenants t where t.id = current_tenant()
+  select array[t.graph_generation] || array(select g.generation from graph_generations g where g.tenant_id = t.id and g.state = 'filling'), t.graph_epoch
+  from tenants t where t.id = current_tenant()
 $function$
 ;
 
@@ -790,6 +861,22 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION twofold.switch_generation(filled integer, at timestamp with time zone)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'twofold', 'pg_temp'
+AS $function$
+declare former int;
+begin
+  select t.graph_generation into former from tenants t where t.id = current_tenant() for update;
+  delete from graph_generations where tenant_id = current_tenant() and generation = filled and state = 'filling';
+  if not found then return; end if;
+  update tenants set graph_generation = filled, graph_epoch = graph_epoch + 1 where id = current_tenant();
+  insert into graph_generations (tenant_id, generation, state, since) values (current_tenant(), former, 'retired', at);
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION twofold.tenants_with(work text, at timestamp with time zone, most integer)
  RETURNS TABLE(tenant uuid)
  LANGUAGE sql
@@ -811,6 +898,19 @@ AS $function$
     union all select min(c.since) from collectable c where work = 'collect' and c.tenant_id = t.id
     union all select min(l.tombstone_at) from ledger l where work = 'tombstones' and l.tenant_id = t.id and l.tombstone_at <= at
     union all select min(k.created_at) from idempotency_keys k where work = 'requests' and k.tenant_id = t.id and k.created_at <= at
+    -- Runs that nobody is at.
+    union all select min(r.started_at) from sync_runs r
+      where work = 'runs' and r.tenant_id = t.id and r.ended_at is null and (r.leased_until is null or r.leased_until <= at)
+    union all select min(g.since) from graph_generations g where work = 'retired' and g.tenant_id = t.id and g.state = 'retired' and g.since <= at
+    -- Not looked at as a whole since then, by a schedule.
+    union all select t.created_at
+      where work = 'nightly' and t.created_at < at and not exists (
+        select from sync_runs r where r.tenant_id = t.id and r.operation = 'nightly' and r.started_at >= at)
+    -- Where something was shown that the last look at what changed may not have seen: it was about to be noted then.
+    union all select min(l.shown_at) from ledger l
+      where work = 'changed' and l.tenant_id = t.id and l.shown_at > (
+        select coalesce(max(r.started_at) - interval '2 minutes', '-infinity') from sync_runs r
+        where r.tenant_id = t.id and r.operation = 'incremental' and r.ended_at is not null)
   ) w on w.since is not null
   order by w.since
   limit most
@@ -855,6 +955,8 @@ alter table twofold.embeddings enable row level security;
 alter table twofold.entities enable row level security;
 
 alter table twofold.entity_terms enable row level security;
+
+alter table twofold.graph_generations enable row level security;
 
 alter table twofold.idempotency_keys enable row level security;
 
@@ -911,6 +1013,10 @@ create policy tenant on twofold.entities for all to twofold_app
   with check (tenant_id = twofold.current_tenant());
 
 create policy tenant on twofold.entity_terms for all to twofold_app
+  using (tenant_id = twofold.current_tenant())
+  with check (tenant_id = twofold.current_tenant());
+
+create policy tenant on twofold.graph_generations for all to twofold_app
   using (tenant_id = twofold.current_tenant())
   with check (tenant_id = twofold.current_tenant());
 
@@ -989,6 +1095,8 @@ grant delete, insert, select, update on twofold.postings to twofold_app;
 grant delete, insert, select, update on twofold.relations to twofold_app;
 
 grant delete, insert, select, update on twofold.sessions to twofold_app;
+
+grant delete, select on twofold.graph_generations to twofold_app;
 
 grant insert on twofold.api_keys to twofold_app;
 
