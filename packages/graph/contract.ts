@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe } from 'vitest'
 import { atomic } from './contract/atomic.ts'
 import { fence } from './contract/fence.ts'
+import { generations } from './contract/generations.ts'
 import { held } from './contract/held.ts'
 import { isolation } from './contract/isolation.ts'
 import { names } from './contract/names.ts'
@@ -21,6 +22,6 @@ export function graphContract(name: string, make: () => Promise<GraphUnderTest>)
     }, 60_000)
     afterAll(() => scene.under?.close())
 
-    for (const theme of [shows, fence, traversal, isolation, names, held, sums, reuse, atomic, trouble, size]) theme(scene)
+    for (const theme of [shows, fence, generations, traversal, isolation, names, held, sums, reuse, atomic, trouble, size]) theme(scene)
   })
 }

@@ -19,6 +19,7 @@ export function disabledGraph({ now }: { now: () => Date }): GraphPort {
     claimants: absent('claimants'),
     prune: absent('prune'),
     purge: absent('purge'),
+    drop: absent('drop'),
     session: (mode, work, options) => new Session(mode, options).run(work),
     health: async () => ({ available: false, healthy: false, lastCheck: now().toISOString(), breaker: 'closed', disabled: true }),
     close: async () => undefined,

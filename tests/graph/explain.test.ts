@@ -5,6 +5,7 @@ import { MOST_ROWS } from '@twofold/core/graph/project.ts'
 import { raw, type Statement, sql } from '@twofold/core/sql.ts'
 import { entity } from '@twofold/graph/contract/scene.ts'
 import { replaceEdges } from '@twofold/graph/postgres/apply.sql.ts'
+import { dropSome } from '@twofold/graph/postgres/drop.sql.ts'
 import { traverse } from '@twofold/graph/postgres/traverse.sql.ts'
 import { asOwner } from '@twofold/postgres/owner.ts'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -58,6 +59,10 @@ test('a batch reaches its nodes by their ids in a graph that nobody has analysed
   const batch = ids.map((id) => entity(id, 'Ada'))
   expect(await plan(replaceEdges(batch, [1]))).toMatch(by('nodes_pkey', 'id = b.id'))
   expect(await plan(replaceEdges(batch, [1, 2]))).toMatch(by('nodes_pkey', 'id = b.id'))
+})
+
+test('what is left of a generation is reached bucket by bucket', async () => {
+  expect(await plan(dropSome(2, 500))).toMatch(by('nodes_by_bucket', 'bucket = '))
 })
 
 test('the graph of a tenant that nobody has analysed is walked by the ends of its edges', async () => {

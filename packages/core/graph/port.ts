@@ -200,6 +200,11 @@ export interface GraphPort {
   /** Removes tombstones written before `before`, in all of the generations. Returns how many. */
   purge(tenant: string, before: Date, options: GraphOptions): Promise<number>
   /**
+   * Takes away some of one generation, and nothing of another: at most `most` nodes with the edges that go with them, or
+   * at most `most` edges. Returns how many of these went; 0 only when nothing of it is left.
+   */
+  drop(tenant: string, generation: number, most: number, options: Omit<GraphOptions, 'generations'>): Promise<number>
+  /**
    * Runs `work` with a session and closes that whatever happens; `timeoutMs` is for all of it together.
    * `atomic` commits when `work` has answered. Throws what `work` throws, or `GraphStoreError` when the store did not
    * take it: `unsure` when only its answer is missing.

@@ -8,6 +8,8 @@ export interface GraphUnderTest {
   tenant(): Promise<string>
   /** What this store can never take. */
   poison(id: string): Projection
+  /** Makes an edge by hand that nothing asserts. */
+  stray(tenant: string, generation: number): Promise<void>
   close(): Promise<void>
 }
 

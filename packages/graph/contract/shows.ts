@@ -78,29 +78,4 @@ export function shows(scene: Scene): void {
       expect(await ids(scene.from(tenant, [ada]))).toEqual([ada])
     })
   })
-
-  describe('generations', () => {
-    const both = { generations: [1, 2] }
-
-    test('a write goes to every one it names, a read to the first', async () => {
-      const tenant = await scene.tenant()
-      await scene.graph.apply(tenant, [entity(ada, 'Ada'), memory(note, [ada])], both)
-      await scene.apply(tenant, memory(other, [ada]))
-      expect(await ids(scene.from(tenant, [ada], {}, both))).toEqual([ada, note, other])
-      expect(await ids(scene.from(tenant, [ada], {}, { generations: [2] }))).toEqual([ada, note])
-      expect((await scene.graph.counts(tenant, { generations: [2] })).memories).toBe(1)
-      expect(await scene.graph.counts(tenant, { generations: [3] })).toEqual({ memories: 0, entities: 0, sessions: 0, edges: 0 })
-    })
-
-    test('each has a fence of its own', async () => {
-      const tenant = await scene.tenant()
-      await scene.graph.apply(tenant, [entity(ada, 'Ada'), entity(acme, 'Acme')], both)
-      await scene.apply(tenant, memory(note, [ada], { revision: 5 }))
-      await scene.graph.apply(tenant, [memory(note, [acme], { revision: 3 })], both)
-      expect(await ids(scene.from(tenant, [note], {}, both))).toEqual([note, ada])
-      expect(await ids(scene.from(tenant, [note], {}, { generations: [2] }))).toEqual([note, acme])
-      await scene.graph.apply(tenant, [gone(note, 6, 'memory')], both)
-      expect(await scene.graph.purge(tenant, new Date(Date.UTC(9000, 0)), both)).toBe(2)
-    })
-  })
 }

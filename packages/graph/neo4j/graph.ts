@@ -6,6 +6,7 @@ import { Channel, Client, rowsOf } from './client.ts'
 import { Clock } from './clock.ts'
 import type { Cypher } from './cypher.ts'
 import { type Neo4jOptions, type Neo4jServer, openDriver } from './driver.ts'
+import { dropSome } from './drop.cypher.ts'
 import { count, hold, shownOf } from './held.cypher.ts'
 import { migrate } from './migrate.ts'
 import { prune } from './prune.cypher.ts'
@@ -92,6 +93,8 @@ export function neo4jGraph(options: Neo4jOptions): Neo4jGraph {
       const cypher = purge(tenant, before, options.generations)
       return one(await call('purge', tenant, options, 'WRITE', (query) => query(cypher))).purged
     },
+    drop: (tenant, generation, most, options) =>
+      call('drop', tenant, { ...options, generations: [generation] }, 'WRITE', (query) => dropSome(query, tenant, generation, most)),
     session(mode, work, limits) {
       const session = new Neo4jSession(mode, limits)
       session.channel = new Channel(client, 'WRITE')

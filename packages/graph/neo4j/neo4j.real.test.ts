@@ -8,12 +8,12 @@ import { poison, realGraph, server } from './real.fixture.ts'
 import { openDriver, realScenes } from './scenes.fixture.ts'
 
 describe('the graph in Neo4j', () => {
-  const { scene, ask, holding } = realScenes()
+  const { scene, ask, stray, holding } = realScenes()
 
   graphContract('under contract', async () => {
     const graph = realGraph()
     await graph.warmed
-    return { graph, tenant: async () => randomUUID(), poison, close: () => graph.close() }
+    return { graph, tenant: async () => randomUUID(), poison, stray, close: () => graph.close() }
   })
 
   describe('sessions', () => {

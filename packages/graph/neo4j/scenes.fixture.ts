@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import neo4j, { type Driver } from 'neo4j-driver'
 import { afterAll, afterEach, beforeAll, expect } from 'vitest'
-import { Scene } from '../contract/scene.ts'
+import { Scene, uuid } from '../contract/scene.ts'
 import type { Neo4jGraph, Neo4jOptions } from './graph.ts'
 import { Line } from './line.fixture.ts'
 import { poison, realGraph, server } from './real.fixture.ts'
@@ -38,7 +38,7 @@ export function realScenes() {
     await graph.warmed
     counted.length = 0
     const made = new Scene()
-    made.under = { graph, tenant: async () => randomUUID(), poison, close: async () => undefined }
+    made.under = { graph, tenant: async () => randomUUID(), poison, stray, close: async () => undefined }
     return {
       scene: made,
       graph,
@@ -57,6 +57,18 @@ export function realScenes() {
   const ask = async (text: string, parameters = {}): Promise<Record<string, any>[]> =>
     (await driver.executeQuery(text, parameters, { database: server.database })).records.map((record) => record.toObject())
 
+  /** An edge that nothing asserts. */
+  const stray = async (tenant: string, generation: number) => {
+    const end = 'tenant: $tenant, generation: $generation, id'
+    await ask(
+      `cypher 5 merge (a:Node {${end}: $from}) merge (b:Node {${end}: $to})
+      create (a)-[:MENTIONS {tenant: $tenant, generation: $generation, owner: $owner, namespace: 'user:ada', confidence: 1.0}]->(b)`,
+      {
+        ...{ tenant, generation: neo4j.int(generation), owner: uuid(990), from: uuid(1), to: uuid(2) },
+      },
+    )
+  }
+
   /** A transaction of somebody else, who holds these nodes of the tenant, and may hold more. */
   async function holding(tenant: string, held: readonly string[]) {
     const session = driver.session({ database: server.database })
@@ -67,5 +79,5 @@ export function realScenes() {
     return { hold, let: () => session.close() }
   }
 
-  return { scene, line, ask, holding }
+  return { scene, line, ask, stray, holding }
 }

@@ -4,6 +4,7 @@ import type { Database, Rows } from '@twofold/core/ports.ts'
 import { raw, type Statement } from '@twofold/core/sql.ts'
 import { type Limits, Session } from '../session.ts'
 import { limitTo, purgeTombstones, replaceEdges, upsertNodes } from './apply.sql.ts'
+import { dropSome } from './drop.sql.ts'
 import { count, type HeldRow, hold } from './held.sql.ts'
 import {
   claimants,
@@ -97,6 +98,10 @@ export function postgresGraph({ db, now }: { db: Database; now: () => Date }): G
     async purge(tenant, before, options) {
       const [rows] = await run('purge', tenant, options, [purgeTombstones(before.toISOString(), options.generations)], 'write')
       return rows.length
+    },
+    async drop(tenant, generation, most, options) {
+      const [rows] = await run('drop', tenant, { ...options, generations: [generation] }, [dropSome(generation, most)], 'write')
+      return rows[0]?.removed ?? 0
     },
     async sums(tenant, subjects, options) {
       const [rows] = await run('sums', tenant, options, [sumUp(subjects, options.generations[0] as number)])
