@@ -93,18 +93,16 @@ async function projectOnce(
   const mine = rows.filter((row) => row.mine)
   const others = rows.filter((row) => !row.mine).map(standing)
   if (mine.length === 0) return others
-  if (options.session.mode === 'reuse') {
-    const applied = await applyLeased(deps, tenant, mine, until, options)
-    return [...others, ...(await settle(deps, tenant, terms, mine, applied))]
-  }
-  held.set(options.session, [...own, terms.lease])
   const batch = mine.map(projectionOf)
+  const apply = (part: readonly Projection[]) => applyInTime(deps, tenant, mine[0] as LedgerRow, part, until, options)
+  if (options.session.mode === 'reuse')
+    return [...others, ...(await settle(deps, tenant, terms, mine, await applyHalving(deps, tenant, batch, apply)))]
+  held.set(options.session, [...own, terms.lease])
   let written = false
   await options.session.whenDecided(async (stands) => {
-    const shown = stands && written ? mine.map((row, i) => settled(row, batch[i] as Projection)) : []
-    await settle(deps, tenant, terms, mine, { ...nothing(), shown })
+    await settle(deps, tenant, terms, mine, { ...nothing(), taken: stands && written ? batch : [] })
   })
-  await applyInTime(deps, tenant, mine, batch, until, options)
+  await apply(batch)
   written = true
   return [...others, ...mine.map(({ id, revision, shown }): Outcome => ({ id, state: 'owed', retryable: false, revision, shown }))]
 }
@@ -114,27 +112,27 @@ function standing({ id, revision, shown, taken, failed }: LedgerRow): Outcome {
   return { id, state, retryable: false, revision, shown }
 }
 
-interface Applied {
-  shown: Settled[]
-  refused: { id: string; revision: number; failure: string }[]
-  /** Ids that the graph was not there for. */
-  unreached: Set<string>
+/** What the graph said to a batch. What is in neither list was not reached. */
+export interface Applied {
+  taken: readonly Projection[]
+  refused: readonly { id: string; revision: number; failure: string }[]
+  /** Why the graph was not there for all of it. */
+  unreached: GraphStoreError | null
 }
 
-const nothing = (): Applied => ({ shown: [], refused: [], unreached: new Set() })
+const nothing = (): Applied => ({ taken: [], refused: [], unreached: null })
 
 /** One graph transaction, which ends while there is time to settle before the lease does. */
 async function applyInTime(
   { graph, now, settings }: ProjectDeps,
   tenant: string,
-  rows: readonly LedgerRow[],
+  { generations }: LedgerRow,
   batch: readonly Projection[],
   until: Date,
   { timeoutMs = Number.POSITIVE_INFINITY, ...options }: InSession,
 ): Promise<void> {
   const left = until.getTime() - now().getTime() - settings.leaseMs * SETTLING_SHARE
   if (left <= 0) throw new GraphStoreError('apply', { retryable: true, cause: new Error('the lease is about to end') })
-  const { generations } = rows[0] as LedgerRow
   await graph.apply(tenant, batch, { ...options, generations, timeoutMs: Math.min(left, timeoutMs) })
 }
 
@@ -142,32 +140,31 @@ async function applyInTime(
  * Halves what the graph refuses until single rows are left, so that a poison row takes no other with it; and what it has
  * no room for at once, down to a row that does not fit alone, which is for want of room then and no fault of its own.
  */
-async function applyLeased(
-  deps: ProjectDeps,
+export async function applyHalving(
+  { log }: Pick<ProjectDeps, 'log'>,
   tenant: string,
-  rows: readonly LedgerRow[],
-  until: Date,
-  options: InSession,
+  batch: readonly Projection[],
+  apply: (part: readonly Projection[]) => Promise<void>,
 ): Promise<Applied> {
-  const { log } = deps
-  const applied = nothing()
-  const unreached = (part: readonly LedgerRow[]) => part.forEach((row) => void applied.unreached.add(row.id))
+  const taken: Projection[] = []
+  const refused: Applied['refused'][number][] = []
+  let unreached: GraphStoreError | null = null
 
-  async function write(part: readonly LedgerRow[]): Promise<void> {
-    if (applied.unreached.size > 0) return unreached(part)
-    const batch = part.map(projectionOf)
+  async function write(part: readonly Projection[]): Promise<void> {
+    if (unreached || part.length === 0) return
     try {
-      await applyInTime(deps, tenant, part, batch, until, options)
-      applied.shown.push(...part.map((row, i) => settled(row, batch[i] as Projection)))
+      await apply(part)
+      taken.push(...part)
     } catch (error) {
       if (!(error instanceof GraphStoreError)) throw error
       if (error.retryable && !(error.tooLarge && part.length > 1)) {
         log.warn('graph.unreached', { tenant, rows: part.length, reason: reason(error) })
-        return unreached(part)
+        unreached = error
+        return
       }
       if (part.length === 1) {
-        const { id, revision } = part[0] as LedgerRow
-        applied.refused.push({ id, revision, failure: reason(error) })
+        const { id, revision } = part[0] as Projection
+        refused.push({ id, revision, failure: reason(error) })
         log.error('graph.refused', { tenant, id, reason: reason(error) })
         return
       }
@@ -177,11 +174,11 @@ async function applyLeased(
     }
   }
 
-  await write(rows)
-  return applied
+  await write(batch)
+  return { taken, refused, unreached }
 }
 
-const settled = (row: LedgerRow, projection: Projection): Settled => ({
+const settled = (projection: Projection, row: LedgerRow): Settled => ({
   id: row.id,
   revision: row.revision,
   version: row.memory?.version ?? null,
@@ -204,17 +201,20 @@ async function settle(
 ): Promise<Outcome[]> {
   const terms = { ...leased, now: deps.now().toISOString() }
   const { epoch } = mine[0] as LedgerRow
+  const read = new Map(mine.map((row) => [row.id, row]))
+  const shown = applied.taken.map((projection) => settled(projection, read.get(projection.id) as LedgerRow))
   const [rows] = await deps.db.asTenant(tenant, [
-    settleLeased(applied.shown, epoch, leased.now, terms),
+    settleLeased(shown, epoch, leased.now, terms),
     failLeased(applied.refused, { attempts: ATTEMPTS, baseSeconds: BASE_SECONDS }, terms),
     releaseLeased(terms),
   ])
   const noted = new Map(rows.map((row) => [row.id, row]))
   const refused = new Set(applied.refused.map((row) => row.id))
+  const taken = new Set(shown.map((row) => row.id))
   return mine.map(({ id, revision, shown }): Outcome => {
     const row = noted.get(id)
     if (row) return { id, state: row.revision === row.shown ? 'shown' : 'owed', retryable: false, revision, shown: row.shown }
-    const failed = refused.has(id) || applied.unreached.has(id)
+    const failed = refused.has(id) || (applied.unreached !== null && !taken.has(id))
     return { id, state: failed ? 'failed' : 'owed', retryable: !refused.has(id), revision, shown }
   })
 }
