@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto'
 import { check } from '@twofold/core/consistency/check.ts'
 import type { Difference } from '@twofold/core/consistency/finding.ts'
 import { repair } from '@twofold/core/consistency/repair.ts'
@@ -8,11 +7,13 @@ import { sql } from '@twofold/core/sql.ts'
 import { memory } from '@twofold/graph/contract/scene.ts'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { OpenStores, Stores } from '../graph/stores.ts'
-import { Clock, depsOf, id, makeTenant, remember, type Tenant } from '../graph/world.ts'
+import { Clock, depsOf, remember, type Tenant } from '../graph/world.ts'
+import { filled } from './filled.ts'
 import type { Tamperer, Tampering, Victim } from './tamper.ts'
 
-/** A memory with an entity of its own for each way to damage them, and as many again that nobody touches. */
-const TIMES = Number(process.env.TAMPERED_TIMES ?? 1)
+/** How many are damaged of how many memories. A native server fills a graph of a size where one in a hundred is damaged. */
+const SIZES: [string, { victims?: number; memories?: number }][] = [['each once', {}]]
+if (process.env.TEST_DATABASE_URL) SIZES.push(['one in a hundred of 20,000 memories', { victims: 200, memories: 20_000 }])
 
 export function consistencyTests(open: OpenStores, tamper: (stores: Stores) => Tamperer): void {
   let stores: Stores
@@ -46,27 +47,8 @@ export function consistencyTests(open: OpenStores, tamper: (stores: Stores) => T
     return new Map(rows.map((row) => [row.id, row.revision]))
   }
 
-  /** A tenant whose graph shows all it should, with a victim for each of `count`. */
-  async function filled(count: number): Promise<{ mine: Tenant; victims: Victim[] }> {
-    const mine = await makeTenant(stores.db, randomUUID())
-    const memories = Array.from({ length: count }, (_, i) => ({
-      id: id(),
-      entities: [`person:Person ${i}`, 'place:Turin'],
-      relations: [[`person:Person ${i}`, 'lives_in', 'place:Turin']] as [string, string, string][],
-    }))
-    for (let i = 0; i < count; i += 50) await remember(stores.db, mine, clock, ...memories.slice(i, i + 50))
-    while ((await project(deps, mine.tenant, { oldest: 500 })).length > 0);
-    const [entities] = await stores.db.asTenant(mine.tenant, [
-      sql<{ id: string; value: string }>`select id, value from entities where tenant_id = current_tenant()`,
-    ])
-    const named = new Map(entities.map((one) => [one.value, one.id]))
-    const person = (i: number) => named.get(`Person ${i % count}`) as string
-    // `other` is the entity of an untouched memory. No id is left to chance: sums of one bucket may cancel each other out.
-    const victims = memories
-      .slice(0, count / 2)
-      .map((memory, i) => ({ memory: memory.id, entity: person(i), other: person(i + count / 2), fresh: id() }))
-    return { mine, victims }
-  }
+  /** A tenant with so many victims, and as many memories again that nobody touches unless told how many. */
+  const filledWith = (victims: number, memories = victims * 2) => filled(deps, { memories, victims })
 
   const named = (found: readonly Difference[]) =>
     found.map(({ kind, id, what }) => `${kind} ${id} ${what.startsWith('labels') ? 'labels' : ''}`.trim()).sort()
@@ -74,40 +56,39 @@ export function consistencyTests(open: OpenStores, tamper: (stores: Stores) => T
     tampered.flatMap(({ tampering, victim }) => tampering.finds.map(([kind, of]) => `${kind} ${of === 'nobody' ? null : victim[of]}`))
 
   describe('a graph that was damaged by hand', () => {
-    test('in every way there is: a deep check names exactly that, repair repairs exactly that, and nothing is found again', async () => {
-      const ways = Array.from({ length: TIMES }, () => tamperer.tamperings).flat()
-      const { mine, victims } = await filled(ways.length * 2)
-      expect(named(await look(mine, true))).toEqual([])
-      const tampered = ways.map((tampering, i) => ({ tampering, victim: victims[i] as Victim }))
-      for (const { tampering, victim } of tampered) await tamperer.run(mine.tenant, tampering, victim)
-      const before = await revisions(mine)
-      const found = await look(mine, true)
-      expect(kindsOf(found)).toEqual([...new Set(expected(tampered))].sort())
-      const seen = new Set(kindsOf(await look(mine, false)))
-      expect(expected(tampered.filter(({ tampering }) => !tampering.deep)).filter((one) => !seen.has(one))).toEqual([])
-      expect((await mend(mine, found)).failed).toEqual([])
-      const after = await revisions(mine)
-      const owed = tampered.flatMap(({ tampering, victim }) =>
-        (tampering.owes ?? tampering.finds.map(([, of]) => of as keyof Victim)).map((of) => victim[of]),
-      )
-      expect(
-        [...after]
-          .filter(([id, revision]) => before.get(id) !== revision)
-          .map(([id]) => id)
-          .sort(),
-      ).toEqual([...new Set(owed)].sort())
-      expect(named(await look(mine, true))).toEqual([])
-      expect(await stores.graph.counts(mine.tenant, { generations: [1] })).toEqual({
-        memories: ways.length * 2,
-        entities: ways.length * 2 + 1,
-        sessions: 0,
-        edges: ways.length * 6,
-      })
-    }, 600_000)
+    test.each(SIZES)(
+      'in every way there is, %s: a deep check names exactly that, repair repairs exactly that, and nothing is found again',
+      async (_, many) => {
+        const ways = tamperer.tamperings
+        const { mine, victims, memories, entities } = await filledWith(many.victims ?? ways.length, many.memories)
+        const tampered = victims.map((victim, i) => ({ victim, tampering: ways[i % ways.length] as Tampering }))
+        for (const { tampering, victim } of tampered) await tamperer.run(mine.tenant, tampering, victim)
+        const before = await revisions(mine)
+        const found = await look(mine, true)
+        expect(kindsOf(found)).toEqual([...new Set(expected(tampered))].sort())
+        const seen = new Set(kindsOf(await look(mine, false)))
+        expect(expected(tampered.filter(({ tampering }) => !tampering.deep)).filter((one) => !seen.has(one))).toEqual([])
+        expect((await mend(mine, found)).failed).toEqual([])
+        const after = await revisions(mine)
+        const owed = tampered.flatMap(({ tampering, victim }) =>
+          (tampering.owes ?? tampering.finds.map(([, of]) => of as keyof Victim)).map((of) => victim[of]),
+        )
+        expect(
+          [...after]
+            .filter(([id, revision]) => before.get(id) !== revision)
+            .map(([id]) => id)
+            .sort(),
+        ).toEqual([...new Set(owed)].sort())
+        expect(named(await look(mine, true))).toEqual([])
+        const all = { memories, entities, sessions: 0, edges: memories * 3 }
+        expect(await stores.graph.counts(mine.tenant, { generations: [1] })).toEqual(all)
+      },
+      600_000,
+    )
 
     test('in one way alone is found from the sums, and repaired, whichever of those it is that they show', async () => {
       const ways = tamperer.tamperings.filter(({ deep }) => !deep)
-      const { mine, victims } = await filled(ways.length * 2)
+      const { mine, victims } = await filledWith(ways.length)
       for (const [i, tampering] of ways.entries()) {
         const victim = victims[i] as Victim
         await tamperer.run(mine.tenant, tampering, victim)
@@ -119,7 +100,7 @@ export function consistencyTests(open: OpenStores, tamper: (stores: Stores) => T
     }, 300_000)
 
     test('is not touched by looking, whatever there is to be found', async () => {
-      const { mine, victims } = await filled(8)
+      const { mine, victims } = await filledWith(4)
       for (const [i, tampering] of tamperer.tamperings.slice(0, 4).entries())
         await tamperer.run(mine.tenant, tampering, victims[i] as Victim)
       const before = await revisions(mine)
@@ -132,7 +113,7 @@ export function consistencyTests(open: OpenStores, tamper: (stores: Stores) => T
   const kindsOf = (found: readonly Difference[]) => [...new Set(found.map(({ kind, id }) => `${kind} ${id}`))].sort()
 
   test('a graph that shows another version than it should is stale, and shows the right one after the repair', async () => {
-    const { mine, victims } = await filled(2)
+    const { mine, victims } = await filledWith(1)
     const [{ memory: shown }] = victims as [Victim]
     await stores.graph.apply(mine.tenant, [memory(shown, [], { bucket: Number.parseInt(shown.slice(-3), 16) & 1023 })], {
       generations: [1],
@@ -144,7 +125,7 @@ export function consistencyTests(open: OpenStores, tamper: (stores: Stores) => T
   })
 
   test('a check beside writers, deleters and graph writers finds nothing', async () => {
-    const { mine, victims } = await filled(60)
+    const { mine, victims } = await filledWith(30)
     let going = true
     const write = async () => {
       for (let i = 0; going; i++) {
@@ -173,7 +154,7 @@ export function consistencyTests(open: OpenStores, tamper: (stores: Stores) => T
   }, 300_000)
 
   test('what changes between check and repair is left to whoever changed it', async () => {
-    const { mine, victims } = await filled(4)
+    const { mine, victims } = await filledWith(2)
     const [victim] = victims as [Victim]
     await tamperer.run(mine.tenant, tamperer.tamperings[0] as Tampering, victim)
     const found = await look(mine, false)
@@ -185,7 +166,7 @@ export function consistencyTests(open: OpenStores, tamper: (stores: Stores) => T
   })
 
   test('a check that goes on from where one stopped sees the rest', async () => {
-    const { mine, victims } = await filled(6)
+    const { mine, victims } = await filledWith(3)
     await tamperer.run(mine.tenant, tamperer.tamperings[0] as Tampering, victims[0] as Victim)
     const bucket = Number.parseInt((victims[0] as Victim).memory.slice(-3), 16) & 1023
     const from = async (start: number) => {
