@@ -25,6 +25,22 @@ const model = z.string().regex(/^(embedded|[a-z][a-z0-9-]*:.+)$/, 'embedded, or 
 /** Settings that no part of this version reads: refused rather than passed over in silence. */
 const unavailable = z.undefined({ error: 'nothing, since this version has no such part' }).optional()
 
+/** How often schedules run unless the environment says otherwise, in milliseconds. */
+export const INTERVALS = {
+  RELAY_INTERVAL_MS: 60_000,
+  RUNS_INTERVAL_MS: 60_000,
+  EXPIRE_INTERVAL_MS: 60_000,
+  REEMBED_INTERVAL_MS: 60_000,
+  SYNC_INTERVAL_MS: 300_000,
+  POISON_INTERVAL_MS: 3_600_000,
+  PURGE_INTERVAL_MS: 3_600_000,
+} as const
+type Interval = keyof typeof INTERVALS
+const DAY_MS = 86_400_000
+const intervals = Object.fromEntries(Object.entries(INTERVALS).map(([name, ms]) => [name, whole(100, DAY_MS, ms)])) as {
+  [N in Interval]: ReturnType<typeof whole>
+}
+
 const Env = z.object({
   DATABASE_URL: url('postgres:', 'postgresql:'),
   DATABASE_HTTP_URL: url('http:', 'https:').optional(),
@@ -50,6 +66,9 @@ const Env = z.object({
   OPENAI_BASE_URL: url('http:', 'https:').optional(),
   ENABLE_GRAPH_STORE: flag(true),
   ROLLBACK_ON_PARTIAL_FAILURE: flag(false),
+  ENABLE_AUTO_SYNC: flag(true),
+  ...intervals,
+  NIGHTLY_HOUR: whole(0, 23, 3),
   RETRY_ATTEMPTS: whole(1, 10, 3),
   RETRY_DELAY_MS: whole(1, 10_000, 50),
   TWOFOLD_OPERATOR_KEY: z.string().min(16, 'at least 16 characters').optional(),

@@ -5,6 +5,7 @@ import type { APIGatewayProxyEventV2, ScheduledEvent, SQSEvent } from 'aws-lambd
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Tenant, type World, world } from './fixture.ts'
 import { operations } from './operations.ts'
+import { schedules } from './schedules/schedules.ts'
 
 /** What AWS would start: every file of an operation, of a queue and of a schedule, by its `handler`. */
 
@@ -198,10 +199,10 @@ describe('every operation', () => {
 describe('what no caller asks for', () => {
   const handlerOf = (file: string) => (modules.get(file) as { handler: (event: unknown) => Promise<any> }).handler
 
-  test('every schedule and the queue of graph writes exports a handler', () => {
-    const started = files.filter((file) => file.startsWith('schedules/') || file === 'queues/graph-writes.ts')
-    expect(started.length).toBeGreaterThan(2)
-    for (const file of started) expect([file, typeof modules.get(file)?.handler]).toEqual([file, 'function'])
+  test('every schedule stands in the table, and in a file of its name that exports its handler', () => {
+    const declaring = files.filter((file) => file.startsWith('schedules/') && 'handler' in (modules.get(file) ?? {}))
+    expect(declaring).toEqual(schedules.map(({ declared }) => `schedules/${declared.name}.ts`).sort())
+    for (const { declared, handler } of schedules) expect(handlerOf(`schedules/${declared.name}.ts`)).toBe(handler)
   })
 
   test('the graph writer takes a real batch of SQS and names the message it cannot read', async () => {
@@ -222,7 +223,7 @@ describe('what no caller asks for', () => {
     expect((await tenant.get(`/v1/memories/${memory.id}`)).json.receipt.stores.graph.state).toBe('written')
   })
 
-  test.each(files.filter((file) => file.startsWith('schedules/')))('%s does its round at a scheduled event', async (file) => {
+  test.each(schedules.map(({ declared }) => declared.name))('%s does its round at a scheduled event', async (name) => {
     here.provider.fail('server-error')
     const { id } = await tenant.add({ content: 'met Carl' })
     here.provider.fail(null)
@@ -241,8 +242,8 @@ describe('what no caller asks for', () => {
         detail: {},
       },
     }
-    await handlerOf(file)(event)
-    const { owed } = (await tenant.get(`/v1/memories/${id}`)).json.receipt
-    expect(owed).not.toContain(file.endsWith('reembed.ts') ? 'embedding' : 'graph')
+    expect(await handlerOf(`schedules/${name}.ts`)(event)).not.toHaveProperty('skipped')
+    const paid = { relay: 'graph', reembed: 'embedding' }[name]
+    if (paid) expect((await tenant.get(`/v1/memories/${id}`)).json.receipt.owed).not.toContain(paid)
   })
 })

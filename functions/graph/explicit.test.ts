@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { type Ask, type Tenant, type World, world } from '../fixture.ts'
-import { relay } from '../schedules/relay.ts'
+import { type Ask, sweep, type Tenant, type World, world } from '../fixture.ts'
 
 /** Entities and links that somebody makes for their own sake. */
 
@@ -46,7 +45,7 @@ describe('an entity made for its own sake', () => {
   test('is owed to the graph until the relay or the queue brings it there', async () => {
     const { receipt } = (await create(['Ada'])).json
     expect([receipt.graphWriteSuccess, receipt.stores.graph.state, receipt.owed]).toEqual([false, 'owed', ['graph']])
-    await relay(here.deps)()
+    await sweep(here.deps)
     expect((await create(['Ada'])).json.receipt).toMatchObject({ graphWriteSuccess: true, owed: [] })
   })
 
@@ -54,7 +53,7 @@ describe('an entity made for its own sake', () => {
     const memory = await tenant.add({ content: 'x', extractEntities: false, entities: [{ type: 'person', value: 'Anna' }] })
     expect((await create(['Anna'])).json.entities).toMatchObject([{ value: 'Anna', created: false }])
     await tenant.del(`/v1/memories/${memory.id}?hard=true`)
-    for (let i = 0; i < 3; i++) await relay(here.deps)()
+    for (let i = 0; i < 3; i++) await sweep(here.deps)
     expect(await values()).toEqual(['Anna'])
   })
 
@@ -118,7 +117,7 @@ describe('a link', () => {
     const edges = async () => (await query({ start: { value: 'Ada' }, via: ['knows'] })).edges
     expect(await edges()).toMatchObject([{ properties: { type: 'knows', since: 2024, confidence: 1 } }])
     await tenant.del(`/v1/memories/${memory.id}?hard=true`)
-    for (let i = 0; i < 3; i++) await relay(here.deps)()
+    for (let i = 0; i < 3; i++) await sweep(here.deps)
     expect(await edges()).toHaveLength(1)
   })
 
@@ -175,7 +174,7 @@ describe('a key', () => {
 test('while the graph is down they are made all the same, and shown when it is back', async () => {
   const { status, json } = await here.withGraph('down', () => link([knows('Ada', 'Bert')]))
   expect([status, json.receipt.stores.graph.state]).toEqual([200, 'owed'])
-  for (let i = 0; i < 3; i++) await relay(here.deps)()
+  for (let i = 0; i < 3; i++) await sweep(here.deps)
   expect(names(await query({ start: { value: 'Ada' } }))).toEqual(['Ada', 'Bert'])
 })
 

@@ -20,8 +20,7 @@ import { startSession } from '@twofold/core/sessions/start.ts'
 import { type Caller, Timings } from '@twofold/operation/caller.ts'
 import { hashKey } from '@twofold/operation/read-caller.ts'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { type Tenant, type World, world } from '../fixture.ts'
-import { relay } from '../schedules/relay.ts'
+import { sweep, type Tenant, type World, world } from '../fixture.ts'
 
 /** The operations of the graph as parts of a program that has a graph session already. */
 
@@ -129,7 +128,7 @@ describe('in an atomic one', () => {
     await expect(thrown).rejects.toThrow('changed my mind')
     expect(await counts()).toEqual({ memories: 0, entities: 0, sessions: 0, edges: 0 })
     expect(await owed()).toBe(7)
-    for (let i = 0; i < 3; i++) await relay(here.deps)()
+    for (let i = 0; i < 3; i++) await sweep(here.deps)
     expect(await counts()).toEqual({ memories: 4, entities: 2, sessions: 1, edges: 7 })
   })
 

@@ -1,8 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Memory } from '@twofold/core/memories/memory.ts'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { type Ask, type Tenant, type World, world } from '../fixture.ts'
-import { relay } from '../schedules/relay.ts'
+import { type Ask, sweep, type Tenant, type World, world } from '../fixture.ts'
 
 let here: World
 let tenant: Tenant
@@ -99,7 +98,7 @@ describe('what is shown is the truth of now, before the graph knows it', () => {
     expect(answer.nodes.find((n: any) => n.kind === 'memory')).toMatchObject({ summary: 'new', version: 2 })
     here.pass(5000)
     expect((await query({ start: person('Anna') })).freshness.graphLagMs).toBeGreaterThanOrEqual(5000)
-    for (let i = 0; i < 3; i++) await relay(here.deps)()
+    for (let i = 0; i < 3; i++) await sweep(here.deps)
     expect((await query({ start: person('Anna') })).freshness.graphLagMs).toBe(0)
   })
 })

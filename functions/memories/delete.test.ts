@@ -1,8 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Memory } from '@twofold/core/memories/memory.ts'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { type Ask, type Tenant, type World, world } from '../fixture.ts'
-import { relay } from '../schedules/relay.ts'
+import { type Ask, sweep, type Tenant, type World, world } from '../fixture.ts'
 
 let here: World
 let tenant: Tenant
@@ -22,7 +21,7 @@ const inGraph = async () => (await tenant.post('/v1/graph/query', { start: { val
 /** The queue and the schedules, as often as there is work. */
 const settle = async () => {
   here.pass(1000)
-  for (let i = 0; i < 4; i++) await relay(here.deps)()
+  for (let i = 0; i < 4; i++) await sweep(here.deps)
 }
 /** Everything that the graph shows of the tenant, as it holds it. */
 const shown = async () => {

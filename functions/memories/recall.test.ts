@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { type Tenant, type World, world } from '../fixture.ts'
-import { relay } from '../schedules/relay.ts'
+import { sweep, type Tenant, type World, world } from '../fixture.ts'
 
 let here: World
 let tenant: Tenant
@@ -25,7 +24,7 @@ const fill = async () => {
   await tenant.add({ content: 'Billing invoices are sent monthly', extractEntities: false })
 }
 const relayed = async () => {
-  for (let i = 0; i < 3; i++) await relay(here.deps)()
+  for (let i = 0; i < 3; i++) await sweep(here.deps)
 }
 
 describe('recalling several kinds', () => {

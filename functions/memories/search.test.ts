@@ -1,7 +1,6 @@
 import type { Memory } from '@twofold/core/memories/memory.ts'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { type Tenant, type World, world } from '../fixture.ts'
-import { relay } from '../schedules/relay.ts'
+import { sweep, type Tenant, type World, world } from '../fixture.ts'
 
 let here: World
 let tenant: Tenant
@@ -341,7 +340,7 @@ describe('expand', () => {
   beforeEach(async () => {
     await remember(link('start here', 'Anna'), link('one away', 'Anna', 'Bert'), link('two away', 'Bert'), { content: 'apart' })
     await remember({ ...link('other user', 'Anna'), userId: 'bob' })
-    for (let i = 0; i < 3; i++) await relay(here.deps)()
+    for (let i = 0; i < 3; i++) await sweep(here.deps)
   })
   const ask = { userId: 'alice', query: 'start', mode: 'text' }
 
@@ -357,7 +356,7 @@ describe('expand', () => {
   test('never leaves the places that the search looks at', async () => {
     expect(await contents({ query: 'start', mode: 'text', expand: { hops: 3 } })).not.toContain('other user')
     await remember({ ...link('at work', 'Anna'), namespace: 'user:alice:work', userId: undefined })
-    for (let i = 0; i < 3; i++) await relay(here.deps)()
+    for (let i = 0; i < 3; i++) await sweep(here.deps)
     expect(await contents({ ...ask, expand: { hops: 2 } })).toContain('at work')
     expect(await contents({ query: 'start', mode: 'text', namespace: 'user:alice', expand: { hops: 2 } })).not.toContain('at work')
   })

@@ -1,7 +1,6 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
-import { type Tenant, type World, world } from '../fixture.ts'
+import { sweep, type Tenant, type World, world } from '../fixture.ts'
 import { reembed } from '../schedules/reembed.ts'
-import { relay } from '../schedules/relay.ts'
 
 let here: World
 let tenant: Tenant
@@ -16,7 +15,7 @@ beforeEach(async () => {
 
 const status = async (key?: string) => (await tenant.get('/api/persistence/status', key ? { key } : {})).json
 const settle = async () => {
-  for (let i = 0; i < 4; i++) await relay(here.deps)()
+  for (let i = 0; i < 4; i++) await sweep(here.deps)
 }
 
 test('an empty tenant agrees with itself, and every store says how it is', async () => {

@@ -1,7 +1,6 @@
 import { sql } from '@twofold/core/sql.ts'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { type Tenant, type World, world } from '../fixture.ts'
-import { relay } from '../schedules/relay.ts'
+import { sweep, type Tenant, type World, world } from '../fixture.ts'
 
 let here: World
 let tenant: Tenant
@@ -16,7 +15,7 @@ beforeEach(async () => {
 
 const sync = async (input: object, key?: string) => (await tenant.post('/api/persistence/sync', input, key ? { key } : {})).json
 const settle = async () => {
-  for (let i = 0; i < 4; i++) await relay(here.deps)()
+  for (let i = 0; i < 4; i++) await sweep(here.deps)
 }
 const damage = (statement: ReturnType<typeof sql>) => here.deps.db.asTenant(tenant.id, [statement])
 const lose = (id: string) => damage(sql`delete from graph.nodes where tenant_id = twofold.current_tenant() and id = ${id}::uuid`)

@@ -1,7 +1,6 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
-import { type Tenant, type World, world } from '../fixture.ts'
+import { sweep, type Tenant, type World, world } from '../fixture.ts'
 import { reembed } from './reembed.ts'
-import { relay } from './relay.ts'
 
 let here: World
 let tenant: Tenant
@@ -28,7 +27,7 @@ test('what the models owe is made up: vector, entities, relations, and the graph
   const memory = await whileDown(() => tenant.add({ content: 'met Anna with Bert', waitFor: 'graph' }))
   expect((await receipt(memory.id)).owed).toEqual(['embedding', 'entities'])
   expect(await reembed(here.deps)()).toEqual({ memories: 1 })
-  for (let i = 0; i < 3; i++) await relay(here.deps)()
+  for (let i = 0; i < 3; i++) await sweep(here.deps)
   expect((await receipt(memory.id)).owed).toEqual([])
   expect(await tenant.found({ query: 'met Anna with Bert', mode: 'vector', threshold: 0.9999 })).toEqual([memory.id])
   const now = (await tenant.get(`/v1/memories/${memory.id}`)).json.memory

@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { type Ask, type Tenant, type World, world } from '../fixture.ts'
-import { relay } from '../schedules/relay.ts'
+import { type Ask, sweep, type Tenant, type World, world } from '../fixture.ts'
 
 let here: World
 let tenant: Tenant
@@ -20,7 +19,7 @@ const end = (id = 'today', ask?: Ask) => tenant.post(`/v1/sessions/${id}/termina
 const remember = (content: string, more: object = {}) =>
   tenant.add({ content, extractEntities: false, sessionId: 'today', waitFor: 'graph', ...more })
 const relayed = async () => {
-  for (let i = 0; i < 3; i++) await relay(here.deps)()
+  for (let i = 0; i < 3; i++) await sweep(here.deps)
 }
 /** What hangs together with a memory over its session. */
 const around = async (memoryId: string, key?: string) =>

@@ -126,6 +126,10 @@ export interface Settings {
   graphDeadlineMs: number
   /** How long a leased ledger row belongs to its writer. */
   leaseMs: number
+  /** Whether schedules compare the stores by themselves, how often in milliseconds, and at which hour (UTC) all of them. */
+  autoSync: boolean
+  syncIntervalMs: number
+  nightlyHour: number
 }
 
 /** Everything an operation stands on. Built once per process in `functions/deps.ts`; tests build their own. */

@@ -3,8 +3,7 @@ import { join } from 'node:path'
 import { type Composed, compose, sqsOf } from '@twofold/functions/deps.ts'
 import { type Env, readEnv } from '@twofold/functions/env.ts'
 import { graphWrites } from '@twofold/functions/queues/graph-writes.ts'
-import { reembed } from '@twofold/functions/schedules/reembed.ts'
-import { relay } from '@twofold/functions/schedules/relay.ts'
+import { schedules } from '@twofold/functions/schedules/schedules.ts'
 import { hashKey } from '@twofold/operation/read-caller.ts'
 import { ensureModel } from '@twofold/postgres/ensure-model.ts'
 import { migrate } from '@twofold/postgres/migrate.ts'
@@ -48,12 +47,15 @@ const QUEUES = {
   'graph-writes-dead': { visibilityMs: 30_000 },
 }
 
-/** How often schedules run on one machine; in the cloud they run by the minute. */
-const EVERY_MS = { relay: 1_000, reembed: 2_000 }
+/** How often schedules run on one machine unless they are told otherwise; in the cloud they run by the minute. */
+const EVERY_MS = { RELAY_INTERVAL_MS: '1000', RUNS_INTERVAL_MS: '1000', EXPIRE_INTERVAL_MS: '1000', REEMBED_INTERVAL_MS: '2000' }
+/** What comes once a day looks this often whether it is due. */
+const DAILY_LOOK_MS = 60_000
 
 /** Starts everything the service is on one machine: stores, queue, schedules, API. Throws with one clear sentence when it cannot. */
 export async function startService(options: ServiceOptions): Promise<Service> {
-  const { variables, log } = options
+  const { log } = options
+  const variables: Record<string, string | undefined> = { ...EVERY_MS, ...given(options.variables) }
   const opened: { close(): unknown }[] = []
   const close = async () => {
     for (const each of opened.splice(0).reverse()) await each.close()
@@ -103,6 +105,10 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   }
 }
 
+/** Without those that are empty, which count as not set. */
+const given = (variables: Record<string, string | undefined>): Record<string, string | undefined> =>
+  Object.fromEntries(Object.entries(variables).filter(([, value]) => value !== undefined && value !== ''))
+
 /** The queue's consumer and the schedules. */
 async function work(wire: Wire, env: Env, { deps }: Composed, log: (message: string) => void): Promise<{ close(): Promise<void> }> {
   const poller = poll({
@@ -112,8 +118,11 @@ async function work(wire: Wire, env: Env, { deps }: Composed, log: (message: str
     log,
   })
   const scheduler = await openScheduler({ sql: wire.sql, log })
-  scheduler.every('relay', EVERY_MS.relay, relay(deps))
-  scheduler.every('reembed', EVERY_MS.reembed, reembed(deps))
+  for (const run of schedules) {
+    const { name, every, autoSync = false } = run.declared
+    if (autoSync && !env.ENABLE_AUTO_SYNC) continue
+    scheduler.every(name, every === 'NIGHTLY_HOUR' ? DAILY_LOOK_MS : env[every], run(deps))
+  }
   return {
     async close() {
       await Promise.all([poller.stop(), scheduler.stop()])

@@ -317,6 +317,17 @@ create table twofold.relations (
   constraint relations_tenant_id_to_id_fkey FOREIGN KEY (tenant_id, to_id) REFERENCES twofold.entities(tenant_id, id)
 );
 
+create table twofold.schedules (
+  name text collate "C" not null,
+  holder uuid,
+  held_until timestamp with time zone,
+  begun_at timestamp with time zone not null,
+  ended_at timestamp with time zone,
+  failed_at timestamp with time zone,
+  failure text,
+  constraint schedules_pkey PRIMARY KEY (name)
+);
+
 create table twofold.sessions (
   tenant_id integer not null,
   id uuid not null,
@@ -615,6 +626,21 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION twofold.begin_schedule(schedule text, round uuid, at timestamp with time zone, until timestamp with time zone, due timestamp with time zone)
+ RETURNS boolean
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'twofold', 'pg_temp'
+AS $function$
+  with taken as (
+    insert into schedules as s (name, holder, held_until, begun_at) values (schedule, round, until, at)
+    on conflict (name) do update set holder = excluded.holder, held_until = excluded.held_until, begun_at = excluded.begun_at
+      where s.holder = round or ((s.holder is null or s.held_until <= at) and (due is null or s.begun_at < due))
+    returning 1)
+  select exists (select from taken)
+$function$
+;
+
 CREATE OR REPLACE FUNCTION twofold.bucket_of(id uuid)
  RETURNS smallint
  LANGUAGE sql
@@ -665,6 +691,18 @@ CREATE OR REPLACE FUNCTION twofold.current_tenant()
  LANGUAGE sql
  STABLE PARALLEL SAFE
 AS $function$ select nullif(current_setting('twofold.tenant', true), '')::int $function$
+;
+
+CREATE OR REPLACE FUNCTION twofold.end_schedule(schedule text, round uuid, at timestamp with time zone, what text)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'twofold', 'pg_temp'
+AS $function$
+  update schedules s set holder = null, held_until = null, ended_at = at, failure = what,
+    failed_at = case when what is null then s.failed_at else at end
+  where s.name = schedule and s.holder = round
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION twofold.ensure_tenant(tenant uuid, tenant_name text, key_id uuid, key_hash bytea, at timestamp with time zone)
@@ -823,6 +861,14 @@ AS $function$
 begin
   raise exception using errcode = 'TW002', message = what;
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION twofold.schedule_begun(schedule text)
+ RETURNS timestamp with time zone
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'twofold', 'pg_temp'
+AS $function$ select begun_at from schedules where name = schedule $function$
 ;
 
 CREATE OR REPLACE FUNCTION twofold.session_json(s twofold.sessions)

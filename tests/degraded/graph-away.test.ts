@@ -1,4 +1,4 @@
-import { relay } from '@twofold/functions/schedules/relay.ts'
+import { sweep } from '@twofold/functions/fixture.ts'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { type Hosted, hosted, type Tenant } from '../hosted.ts'
 
@@ -29,7 +29,7 @@ async function away<T>(work: () => Promise<T>): Promise<T> {
 }
 const recovers = async () => {
   ahead += 60_000
-  for (let i = 0; i < 4; i++) await relay(it.deps)()
+  for (let i = 0; i < 4; i++) await sweep(it.deps)
 }
 const status = async () => (await asks.get('/api/persistence/status')).json
 const nodes = async (value: string) =>
@@ -66,7 +66,7 @@ describe('while the graph is away', () => {
       expect(search.freshness.graphLagMs).toBeGreaterThanOrEqual(7_000)
       const query = await asks.post('/v1/graph/query', { start: { value: 'Anna' } })
       expect([query.status, query.json.code, query.headers.get('retry-after')]).toEqual([503, 'unavailable', '1'])
-      await relay(it.deps)()
+      await sweep(it.deps)
       const { metrics } = await status()
       expect(metrics.owedGraphWrites).toBeGreaterThanOrEqual(6)
       expect(metrics.deadLetters).toBe(0)

@@ -1,6 +1,5 @@
-import { type Tenant, type World, world } from '@twofold/functions/fixture.ts'
+import { sweep, type Tenant, type World, world } from '@twofold/functions/fixture.ts'
 import { reembed } from '@twofold/functions/schedules/reembed.ts'
-import { relay } from '@twofold/functions/schedules/relay.ts'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 
 let here: World
@@ -52,7 +51,7 @@ test('with the graph switched off everything that needs none works, and entities
   expect(entities.sort()).toEqual(['Anna', 'Bert'])
   await asks.patch(`/v1/memories/${id}`, { content: 'Anna knows Clara' })
   here.pass(1000)
-  await relay(here.deps)()
+  await sweep(here.deps)
   await reembed(here.deps)()
   expect((await asks.get('/v1/graph/entities')).json.items.map((e: any) => e.value).sort()).toEqual(['Anna', 'Clara'])
   expect((await asks.get('/api/persistence/status')).json).toMatchObject({

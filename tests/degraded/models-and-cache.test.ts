@@ -1,5 +1,5 @@
+import { sweep } from '@twofold/functions/fixture.ts'
 import { reembed } from '@twofold/functions/schedules/reembed.ts'
-import { relay } from '@twofold/functions/schedules/relay.ts'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { DIMENSIONS, type Hosted, hosted, type Tenant } from '../hosted.ts'
 import { vectorOf } from '../random.ts'
@@ -76,7 +76,7 @@ test('while the language model is down a memory owes its entities; they are made
   expect((await asks.get('/api/persistence/status')).json.metrics).toMatchObject({ owedEntities: 1, owedEmbeddings: 0 })
   it.provider.fail(null)
   await reembed(it.deps)()
-  for (let i = 0; i < 3; i++) await relay(it.deps)()
+  for (let i = 0; i < 3; i++) await sweep(it.deps)
   const { memory, receipt } = (await asks.get(`/v1/memories/${made.json.memory.id}`)).json
   expect([memory.version, memory.entities.map((e: any) => e.value), receipt.owed]).toEqual([1, ['Anna', 'Bert'], []])
   const { nodes } = (await asks.post('/v1/graph/query', { start: { value: 'Bert' }, hops: 1 })).json
@@ -102,7 +102,7 @@ test('with cache, models and graph down at once a memory is stored, found by its
   it.redis.decide = undefined
   it.provider.fail(null)
   await reembed(it.deps)()
-  for (let i = 0; i < 3; i++) await relay({ ...it.deps, now: () => new Date(Date.now() + 60_000) })()
+  for (let i = 0; i < 3; i++) await sweep({ ...it.deps, now: () => new Date(Date.now() + 60_000) })
   expect((await asks.get(`/v1/memories/${made.json.memory.id}`)).json.receipt.owed).toEqual([])
   expect((await search('Clara sails a catamaran', { mode: 'vector', threshold: 0.9999 })).results).toHaveLength(1)
 })

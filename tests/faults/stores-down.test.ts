@@ -1,7 +1,7 @@
 import { GraphStoreError } from '@twofold/core/failures.ts'
 import type { GraphPort } from '@twofold/core/graph/port.ts'
+import { sweep } from '@twofold/functions/fixture.ts'
 import { reembed } from '@twofold/functions/schedules/reembed.ts'
-import { relay } from '@twofold/functions/schedules/relay.ts'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest'
 import { type Hosted, hosted, type Tenant } from '../hosted.ts'
 
@@ -65,7 +65,7 @@ test('without Redis everything is slower and right, says so, and is as before on
   later(11_000)
   const again = await asks.patch(`/v1/memories/${remembered.memory.id}`, { content: 'The lighthouse is green.' })
   expect(again.json.receipt.stores.cache.state).toBe('written')
-  await relay(it.deps)()
+  await sweep(it.deps)
   expect(await status()).toMatchObject({ status: 'healthy', stores: { cache: { healthy: true, breaker: 'closed' } } })
 })
 
@@ -131,7 +131,7 @@ test('without the graph writes are accepted and owed, reads say how far it lags,
   expect(search.freshness.graphLagMs).toBeGreaterThanOrEqual(5_000)
   const query = await asks.post('/v1/graph/query', { start: { memoryId: before.memory.id }, hops: 1, namespacePrefix: 'user:a' })
   expect([query.status, query.json.code, query.headers.get('retry-after')]).toEqual([503, 'unavailable', '1'])
-  await relay(it.deps)()
+  await sweep(it.deps)
   expect(await status()).toMatchObject({
     status: 'degraded',
     mode: 'essential-only',
@@ -142,7 +142,7 @@ test('without the graph writes are accepted and owed, reads say how far it lags,
 
   it.deps.graph = graph
   later(60_000)
-  await relay(it.deps)()
+  await sweep(it.deps)
   expect(await status()).toMatchObject({
     status: 'healthy',
     metrics: { owedGraphWrites: 0, totalMemories: 2, graphStoreCount: 2, vectorStoreCount: 2 },
@@ -161,8 +161,8 @@ test('where the graph is to decide and cannot, nothing is left in either store, 
     expect([refused.status, refused.json.code]).toEqual([503, 'unavailable'])
     it.deps.graph = graph
     later(60_000)
-    await relay(it.deps)()
-    await relay(it.deps)()
+    await sweep(it.deps)
+    await sweep(it.deps)
     expect((await status()).metrics).toMatchObject({ totalMemories: 0, graphStoreCount: 0, vectorStoreCount: 0, owedGraphWrites: 0 })
     const found = (await asks.post('/v1/memories/search', { userId: 'a', query: body.content })).json.results
     expect(found).toEqual([])
@@ -173,7 +173,7 @@ test('where the graph is to decide and cannot, nothing is left in either store, 
     const taken = await asks.post('/v1/memories', body, { headers })
     expect([taken.status, taken.headers.get('idempotency-replayed'), taken.json.receipt.owed]).toEqual([201, null, []])
     await asks.del(`/v1/memories/${taken.json.memory.id}?hard=true`)
-    await relay(it.deps)()
-    await relay(it.deps)()
+    await sweep(it.deps)
+    await sweep(it.deps)
   }
 })

@@ -3,8 +3,8 @@ import { markCollectable } from '@twofold/core/entities/collect.sql.ts'
 import { GraphStoreError } from '@twofold/core/failures.ts'
 import type { Deps } from '@twofold/core/ports.ts'
 import { sql } from '@twofold/core/sql.ts'
+import { sweep } from '@twofold/functions/fixture.ts'
 import { graphWrites } from '@twofold/functions/queues/graph-writes.ts'
-import { relay } from '@twofold/functions/schedules/relay.ts'
 import type { SQSEvent } from 'aws-lambda'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { OpenStores, Stores } from './stores.ts'
@@ -134,15 +134,15 @@ export function backgroundTests(open: OpenStores): void {
         const [a, b] = [id(), id()]
         await remember(db, mine, clock, { id: a, entities: ['person:Ada'] })
         await remember(db, other, clock, { id: b })
-        expect(await relay(deps)()).toEqual({ graph: { tenants: 2, failed: 0 } })
+        expect(await sweep(deps)).toEqual({ graph: { tenants: 2, failed: 0 } })
         expect([await shown(mine, a), await shown(other, b)]).toEqual([1, 1])
-        expect(await relay(deps)()).toEqual({})
+        expect(await sweep(deps)).toEqual({})
       })
 
       test('goes on until nothing is due, slice by slice', async () => {
         const memories = Array.from({ length: 1101 }, () => ({ id: id() }))
         await remember(db, mine, clock, ...memories)
-        await relay(deps)()
+        await sweep(deps)
         expect(graph.applied.map((batch) => batch.length)).toEqual([500, 500, 101])
       })
 
@@ -154,15 +154,15 @@ export function backgroundTests(open: OpenStores): void {
           tries++
           throw new GraphStoreError('apply', { retryable: true })
         }
-        await relay(deps)()
+        await sweep(deps)
         expect(tries).toBe(1)
         graph.before = null
         await db.asTenant(mine.tenant, [
           sql`update ledger set lease = ${randomUUID()}::uuid, leased_until = ${new Date(clock.now().getTime() + 30_000).toISOString()}::timestamptz where tenant_id = current_tenant()`,
         ])
-        expect(await relay(deps)()).toEqual({})
+        expect(await sweep(deps)).toEqual({})
         clock.pass(31_000)
-        await relay(deps)()
+        await sweep(deps)
         expect(await shown(mine, a)).toBe(1)
       })
 
@@ -178,14 +178,14 @@ export function backgroundTests(open: OpenStores): void {
             return apply(tenant, ...rest)
           }) as typeof apply,
         }
-        expect(await relay({ ...deps, graph: broken })()).toEqual({ graph: { tenants: 2, failed: 1 } })
+        expect(await sweep({ ...deps, graph: broken })).toEqual({ graph: { tenants: 2, failed: 1 } })
         expect(await shown(other, b)).toBe(1)
       })
 
       test('collects entities, purges tombstones and forgets answered requests after a day, each by itself', async () => {
         const a = id()
         await remember(db, mine, clock, { id: a, entities: ['person:Ada'] })
-        await relay(deps)()
+        await sweep(deps)
         const now = clock.now().toISOString()
         await db.asTenant(mine.tenant, [
           markCollectable(sql`select entity_id from memory_entities where tenant_id = current_tenant()`, now),
@@ -194,20 +194,20 @@ export function backgroundTests(open: OpenStores): void {
           sql`insert into idempotency_keys (tenant_id, key_id, key, part, operation, request_hash, targets, created_at)
         values (current_tenant(), 'k', 'one', 0, 'memories.add', '\\x00', '[]', ${now}::timestamptz)`,
         ])
-        expect(await relay(deps)()).toEqual({ collect: { tenants: 1, failed: 0 }, graph: { tenants: 1, failed: 0 } })
-        await relay(deps)()
+        expect(await sweep(deps)).toEqual({ collect: { tenants: 1, failed: 0 }, graph: { tenants: 1, failed: 0 } })
+        await sweep(deps)
         expect(await graph.counts(mine.tenant, { generations: [1] })).toEqual({ memories: 0, entities: 0, sessions: 0, edges: 0 })
         clock.pass(25 * 3600_000)
-        expect(await relay(deps)()).toEqual({ requests: { tenants: 1, failed: 0 }, tombstones: { tenants: 1, failed: 0 } })
+        expect(await sweep(deps)).toEqual({ requests: { tenants: 1, failed: 0 }, tombstones: { tenants: 1, failed: 0 } })
         expect(await graph.purge(mine.tenant, new Date('9000-01-01'), { generations: [1] })).toBe(0)
         const [requests] = await db.asTenant(mine.tenant, [sql`select key from idempotency_keys`])
         expect(requests).toEqual([])
-        expect(await relay(deps)()).toEqual({})
+        expect(await sweep(deps)).toEqual({})
       })
 
       test('leaves the graph alone where a deployment has none', async () => {
         await remember(db, mine, clock, { id: id() })
-        expect(await relay({ ...deps, settings: { ...settings, graphEnabled: false } })()).toEqual({})
+        expect(await sweep({ ...deps, settings: { ...settings, graphEnabled: false } })).toEqual({})
         expect(graph.applied).toEqual([])
       })
     })

@@ -66,6 +66,9 @@ export const settings: Settings = {
   batchModelDeadlineMs: 1000,
   graphDeadlineMs: 2000,
   leaseMs: 30_000,
+  autoSync: true,
+  syncIntervalMs: 300_000,
+  nightlyHour: 3,
 }
 
 /** A graph with a count of what was applied in which session, and a place to interfere. */

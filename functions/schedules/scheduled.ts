@@ -1,0 +1,84 @@
+import type { Deps } from '@twofold/core/ports.ts'
+import { sql } from '@twofold/core/sql.ts'
+import { composed } from '../deps.ts'
+import type { INTERVALS } from '../env.ts'
+
+/** What one round of a schedule has at hand. */
+export interface Round {
+  deps: Deps
+  /** Begins nothing further after that. */
+  until: Date
+  /** Aborts what is still under way when the round's time is over. */
+  signal: AbortSignal
+}
+
+export interface Declared<T> {
+  /** Of its file, its lock and its rule in the cloud. */
+  name: string
+  /** The variable that says how often, in milliseconds; or at which hour (UTC) once a day. */
+  every: keyof typeof INTERVALS | 'NIGHTLY_HOUR'
+  /** How long one round may take, in milliseconds. */
+  longestMs: number
+  /** Left out where ENABLE_AUTO_SYNC is false. */
+  autoSync?: boolean
+  work(round: Round): Promise<T>
+}
+
+/** Somebody else is at it, it was done since it was due, or the configuration leaves it out. */
+export interface Skipped {
+  skipped: true
+}
+
+export interface Scheduled<T = unknown> {
+  /** One round under its lock; throws what the work threw, after noting it. */
+  (deps: Deps): () => Promise<T | Skipped>
+  readonly declared: Declared<T>
+  /** What the cloud starts. */
+  handler(): Promise<T | Skipped>
+}
+
+/** What a round may overrun its time by, for the call that is under way; then the cloud ends the process, and the lock is free. */
+const GRACE_MS = 10_000
+
+/** How long the process of one round may live, which is how long its lock lasts when it is killed. */
+export const leaseMs = ({ longestMs }: Pick<Declared<unknown>, 'longestMs'>): number => longestMs + GRACE_MS
+
+/**
+ * Declares a scheduled function. However often the cloud starts it, one round runs at a time: its lock is a row in
+ * Postgres, free again when the round ends, or at the end of the round's time when its process was killed.
+ */
+export function scheduled<T>(declared: Declared<T>): Scheduled<T> {
+  const { name, every, longestMs, autoSync = false, work } = declared
+  const run = (deps: Deps) => async (): Promise<T | Skipped> => {
+    const { db, settings, log } = deps
+    if (autoSync && !settings.autoSync) return { skipped: true }
+    const at = deps.now()
+    const [round, after] = [deps.id(), (ms: number) => new Date(at.getTime() + ms)]
+    const due = every === 'NIGHTLY_HOUR' ? lastAt(settings.nightlyHour, at).toISOString() : null
+    const [[taken]] = await db.across([
+      sql<{
+        mine: boolean
+      }>`select begin_schedule(${name}, ${round}::uuid, ${at.toISOString()}::timestamptz, ${after(leaseMs(declared)).toISOString()}::timestamptz, ${due}::timestamptz) as mine`,
+    ])
+    if (!taken?.mine) return { skipped: true }
+    const end = (failure: string | null) =>
+      db.across([sql`select end_schedule(${name}, ${round}::uuid, ${deps.now().toISOString()}::timestamptz, ${failure})`])
+    try {
+      const done = await work({ deps, until: after(longestMs), signal: AbortSignal.timeout(longestMs) })
+      await end(null)
+      return done
+    } catch (error) {
+      log.error('schedule.failed', { schedule: name, error })
+      // Where Postgres itself is the trouble the lock ends by its time.
+      await end(error instanceof Error ? error.name : 'unknown').catch(() => undefined)
+      throw error
+    }
+  }
+  return Object.assign(run, { declared, handler: async () => run((await composed()).deps)() })
+}
+
+/** The last time that the clock struck this hour (UTC). */
+function lastAt(hour: number, now: Date): Date {
+  const today = Date.UTC(now.getUTCFullYear(), now.getUTCMonth(), now.getUTCDate(), hour)
+  return new Date(today <= now.getTime() ? today : today - 24 * 3600_000)
+}

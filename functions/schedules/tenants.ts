@@ -1,0 +1,50 @@
+import { type Statement, sql } from '@twofold/core/sql.ts'
+import type { Round } from './scheduled.ts'
+
+/** Tenants looked after in one round for each sort of work; the others come next, longest waiting first. */
+const MOST_TENANTS = 50
+
+export interface Work {
+  /** As `tenants_with` knows it. */
+  name: string
+  /** Due is what is older than this, in milliseconds. */
+  age?: number
+  /** Answers true when there may be more of it for this tenant. */
+  work(tenant: string): Promise<unknown>
+}
+
+export interface Worked {
+  /** Tenants that had work of each sort, and those whose work failed this time. */
+  [work: string]: { tenants: number; failed: number }
+}
+
+/**
+ * Does these sorts of work, one after the other, for the tenants that have some: of each a bounded part, all at once, so
+ * that none holds up another, and again while there is more and time. What fails is logged and due in the next round.
+ */
+export async function forTenants({ deps, until }: Pick<Round, 'deps' | 'until'>, works: readonly Work[]): Promise<Worked> {
+  const waiting = await deps.db.across(works.map((work) => tenantsWith(work, deps.now())))
+  const worked: Worked = {}
+  for (const [i, work] of works.entries()) {
+    const [seen, failed] = [new Set<string>(), new Set<string>()]
+    let tenants = (waiting[i] ?? []).map((row) => row.tenant)
+    for (let more = false; tenants.some((tenant) => more || !seen.has(tenant)); ) {
+      const results = await Promise.allSettled(tenants.map(work.work))
+      for (const [n, result] of results.entries()) {
+        seen.add(tenants[n] as string)
+        if (result.status === 'fulfilled') continue
+        failed.add(tenants[n] as string)
+        deps.log.error('schedule.tenant_failed', { work: work.name, error: result.reason })
+      }
+      more = failed.size === 0 && results.some((result) => result.status === 'fulfilled' && result.value === true)
+      if (deps.now() >= until || !(more || tenants.length === MOST_TENANTS)) break
+      tenants = (await deps.db.across([tenantsWith(work, deps.now())]))[0].map((row) => row.tenant)
+    }
+    if (seen.size > 0) worked[work.name] = { tenants: seen.size, failed: failed.size }
+  }
+  return worked
+}
+
+const tenantsWith = ({ name, age = 0 }: Work, now: Date): Statement<{ tenant: string }> =>
+  sql<{ tenant: string }>`
+    select tenant from tenants_with(${name}, ${new Date(now.getTime() - age).toISOString()}::timestamptz, ${MOST_TENANTS}::int)`
