@@ -30,7 +30,9 @@ import { update } from './memories/update.ts'
 import { list as listPatterns } from './patterns/list.ts'
 import { record as recordPattern } from './patterns/record.ts'
 import { status } from './persistence/status.ts'
+import { stopSync } from './persistence/stop-sync.ts'
 import { sync } from './persistence/sync.ts'
+import { syncRun } from './persistence/sync-run.ts'
 import { syncStats } from './persistence/sync-stats.ts'
 import { end as endSession } from './sessions/end.ts'
 import { get as getSession } from './sessions/get.ts'
@@ -50,7 +52,7 @@ export const operations: readonly AnyOperation<Deps>[] = [
   ...[recordDecision, listDecisions, createCommitment, listCommitments, complete, recordPattern, listPatterns],
   ...[createEntities, link, query, entities, entity, context, related],
   ...[startSession, getSession, endSession],
-  ...[status, sync, syncStats],
+  ...[status, sync, syncRun, stopSync, syncStats],
   ...[makeKey, listKeys, revoke, rotate],
   ...[makeTenant, listTenants, suspend],
   ...[live, ready, metrics, openapi, docs],

@@ -78,7 +78,7 @@ export function scheduled<T>(declared: Declared<T>): Scheduled<T> {
 }
 
 /** The last time that the clock struck this hour (UTC). */
-function lastAt(hour: number, now: Date): Date {
+export function lastAt(hour: number, now: Date): Date {
   const today = Date.UTC(now.getUTCFullYear(), now.getUTCMonth(), now.getUTCDate(), hour)
   return new Date(today <= now.getTime() ? today : today - 24 * 3600_000)
 }

@@ -1,8 +1,11 @@
 import { expire } from './expire.ts'
+import { nightly } from './nightly.ts'
 import { purge } from './purge.ts'
 import { reembed } from './reembed.ts'
 import { relay } from './relay.ts'
+import { runs } from './runs.ts'
 import type { Scheduled } from './scheduled.ts'
+import { sync } from './sync.ts'
 
 /** Everything that wakes up by itself. Timers and the rules of the cloud are derived from it. */
-export const schedules: readonly Scheduled[] = [expire, relay, reembed, purge]
+export const schedules: readonly Scheduled[] = [expire, relay, reembed, purge, runs, sync, nightly]

@@ -84,7 +84,7 @@ create table twofold.collectable (
 create table twofold.drift (
   tenant_id integer not null,
   id uuid not null,
-  run_id uuid not null,
+  run_id uuid,
   kind text not null,
   thing text collate "C" not null,
   what text not null,
@@ -93,6 +93,7 @@ create table twofold.drift (
   deep boolean not null,
   found_at timestamp with time zone not null,
   repaired_at timestamp with time zone,
+  parked boolean default false not null,
   constraint drift_pkey PRIMARY KEY (tenant_id, id),
   constraint drift_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES twofold.tenants(id) ON DELETE CASCADE
 );
@@ -414,6 +415,8 @@ CREATE INDEX commitments_by_status ON twofold.memories USING btree (tenant_id, s
 
 CREATE UNIQUE INDEX drift_open ON twofold.drift USING btree (tenant_id, kind, thing, what) WHERE (repaired_at IS NULL);
 
+CREATE INDEX drift_parked ON twofold.drift USING btree (tenant_id, thing) WHERE (parked AND (repaired_at IS NULL));
+
 CREATE INDEX embeddings_by_subject ON twofold.embeddings USING btree (tenant_id, model, subject) WHERE live;
 
 CREATE UNIQUE INDEX entities_by_name ON twofold.entities USING btree (tenant_id, subject, type, normalized);
@@ -437,6 +440,8 @@ CREATE INDEX ledger_leased ON twofold.ledger USING btree (tenant_id, lease) WHER
 CREATE INDEX ledger_owed ON twofold.ledger USING btree (tenant_id, owed_since) WHERE (revision <> shown);
 
 CREATE INDEX ledger_owed_by_subject ON twofold.ledger USING btree (tenant_id, subject, owed_since) WHERE (revision <> shown);
+
+CREATE INDEX ledger_parked ON twofold.ledger USING btree (tenant_id, parked_at) WHERE (parked_at IS NOT NULL);
 
 CREATE INDEX ledger_tombstones ON twofold.ledger USING btree (tenant_id, tombstone_at) WHERE (tombstone_at IS NOT NULL);
 
@@ -923,6 +928,18 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION twofold.tenants_parked(at timestamp with time zone, most integer)
+ RETURNS TABLE(tenant uuid)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'twofold', 'pg_temp'
+AS $function$
+  select t.uuid from tenants t
+  join lateral (select min(l.parked_at) as since from ledger l where l.tenant_id = t.id and l.parked_at <= at) w on w.since is not null
+  order by w.since limit most
+$function$
+;
+
 CREATE OR REPLACE FUNCTION twofold.tenants_with(work text, at timestamp with time zone, most integer)
  RETURNS TABLE(tenant uuid)
  LANGUAGE sql
@@ -957,6 +974,7 @@ AS $function$
       where work = 'changed' and l.tenant_id = t.id and l.shown_at > (
         select coalesce(max(r.started_at) - interval '2 minutes', '-infinity') from sync_runs r
         where r.tenant_id = t.id and r.operation = 'incremental' and r.ended_at is not null)
+        and not exists (select from sync_runs r where r.tenant_id = t.id and r.operation = 'incremental' and r.ended_at is null)
   ) w on w.since is not null
   order by w.since
   limit most

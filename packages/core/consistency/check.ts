@@ -24,6 +24,9 @@ export interface Slice {
   checked: number
   owed: number
   differences: Difference[]
+  /** Things of the whole scope, and those in the buckets before `next`. */
+  total: number
+  done: number
 }
 
 export interface Looking {
@@ -35,6 +38,8 @@ export interface Looking {
   /** For each call of the graph. */
   timeoutMs: number
   signal?: AbortSignal
+  /** Look at this generation, not at the one that is read. */
+  generation?: number
 }
 
 export const BUCKETS = 1024
@@ -54,19 +59,24 @@ const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 export async function* check(deps: ProjectDeps, tenant: string, looking: Looking): AsyncGenerator<Slice> {
   const { scope, deep, from } = looking
   const [ours, [state]] = await deps.db.asTenant(tenant, [ledgerSums(scope), readGeneration])
-  const options = { ...looking, generations: state?.generations ?? [] }
+  const options = { ...looking, generations: looking.generation === undefined ? (state?.generations ?? []) : [looking.generation] }
   const theirs = new Map((await deps.graph.sums(tenant, scope.subjects, options)).map((sum) => [sum.bucket, sum]))
   const mine = new Map(ours.map((sum) => [sum.bucket, sum]))
   const eye = new Eye(deps, tenant, scope, deep, options)
   const agrees = (bucket: number) => agree(mine.get(bucket), theirs.get(bucket))
   // Where the sums agree, only a deep check ever looks.
   const seenBy = (one: Difference): Difference => ({ ...one, deep: one.deep || agrees(one.bucket) })
-  let slice: Slice = { from, next: from, checked: 0, owed: 0, differences: from === 0 ? await eye.outside(theirs.has(-1)) : [] }
+  const total = ours.reduce((sum, { nodes }) => sum + nodes, 0)
+  const before = ours.reduce((sum, { bucket, nodes }) => (bucket < from ? sum + nodes : sum), 0)
+  const nothing = (at: number, done: number): Slice => ({ from: at, next: at, checked: 0, owed: 0, differences: [], total, done })
+  let slice = nothing(from, before)
+  if (from === 0) slice.differences = await eye.outside(theirs.has(-1))
   let close: number[] = []
   for (let [bucket, rows] = [from, 0]; bucket < BUCKETS; bucket++) {
     const sum = mine.get(bucket)
     slice.checked += sum?.memories ?? 0
     slice.owed += sum?.owed ?? 0
+    slice.done += sum?.nodes ?? 0
     slice.next = bucket + 1
     if (!deep && agrees(bucket)) continue
     close.push(bucket)
@@ -74,10 +84,21 @@ export async function* check(deps: ProjectDeps, tenant: string, looking: Looking
     if (rows < ROWS[deep ? 'deep' : 'shallow']) continue
     slice.differences.push(...(await eye.closer(close, theirs)).map(seenBy))
     yield slice
-    ;[close, rows, slice] = [[], 0, { from: slice.next, next: slice.next, checked: 0, owed: 0, differences: [] }]
+    ;[close, rows, slice] = [[], 0, nothing(slice.next, slice.done)]
   }
   slice.differences.push(...(await eye.closer(close, theirs)).map(seenBy))
   yield slice
+}
+
+/** Compares these things alone, whatever their buckets add up to, and makes every digest anew. Throws `GraphStoreError`. */
+export async function checkThese(
+  deps: ProjectDeps,
+  tenant: string,
+  ids: readonly string[],
+  looking: Omit<Looking, 'from' | 'deep'>,
+): Promise<Difference[]> {
+  const [[state]] = await deps.db.asTenant(tenant, [readGeneration])
+  return new Eye(deps, tenant, looking.scope, true, { ...looking, generations: state?.generations ?? [] }).judge(ids)
 }
 
 const SUMMED = ['nodes', 'high', 'low', 'revisions', 'edges'] as const
@@ -134,7 +155,7 @@ class Eye {
       for (const held of await deps.graph.held(tenant, buckets, options))
         if (lies(held.subject, scope.subjects) && digestOf(held) !== digestIn(known.get(held.id))) suspects.add(held.id)
     }
-    const found = await this.#judge([...suspects])
+    const found = await this.judge([...suspects])
     const asserted = new Map<number, number>()
     for (const head of near) if (head.bucket !== null) asserted.set(head.bucket, (asserted.get(head.bucket) ?? 0) + head.degree)
     const unexplained = buckets.some((bucket) => {
@@ -150,7 +171,7 @@ class Eye {
     this.#strays ??= this.deps.graph.strays(this.tenant, MOST_STRAYS, this.options)
     const { nodes, edges } = await this.#strays
     const named = nodes.filter(({ id }) => id !== null && UUID.test(id))
-    const judged = await this.#judge(named.filter(({ id }) => here(bucketOf(id)) || here(-1)).map(({ id }) => id as string))
+    const judged = await this.judge(named.filter(({ id }) => here(bucketOf(id)) || here(-1)).map(({ id }) => id as string))
     const nameless = nodes.filter((node) => !named.includes(node) && here(placeOf(node)) && lies(node.subject, this.scope.subjects))
     const asserting = await this.#standing(edges.flatMap(({ owner }) => (owner !== null && UUID.test(owner) ? [owner] : [])))
     return [
@@ -173,7 +194,7 @@ class Eye {
   }
 
   /** Each by itself, once a check: before and after the graph is read its row must be settled and the same. */
-  async #judge(given: readonly string[]): Promise<Difference[]> {
+  async judge(given: readonly string[]): Promise<Difference[]> {
     const ids = given.filter((id) => !this.#seen.has(id))
     for (const id of ids) this.#seen.add(id)
     if (ids.length === 0) return []
@@ -198,7 +219,7 @@ class Eye {
         orphans.push(id)
       }
     }
-    if (orphans.length > 0) found.push(...(await this.#judge(await deps.graph.claimants(tenant, orphans, options))))
+    if (orphans.length > 0) found.push(...(await this.judge(await deps.graph.claimants(tenant, orphans, options))))
     return found
   }
 }

@@ -42,6 +42,22 @@ export async function repair(
   return { repaired: differences.filter(done), failed: differences.filter((one) => !done(one)) }
 }
 
+/**
+ * Shows these settled rows anew, whether they differ or not. Answers how many it could not. A row that moved since it was
+ * read is left to whoever moved it.
+ */
+export async function reproject(
+  deps: ProjectDeps,
+  tenant: string,
+  rows: readonly { id: string; revision: number }[],
+  { session }: { session: GraphSession },
+): Promise<number> {
+  if (rows.length === 0) return 0
+  const [taken] = await deps.db.asTenant(tenant, [oweAgain(rows, deps.now().toISOString())])
+  const ids = taken.map(({ id }) => id)
+  return ids.length - (await showNow(deps, tenant, ids, { session })).size
+}
+
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 
 const unique = <T extends { id: string }>(things: readonly T[]): T[] => [...new Map(things.map((thing) => [thing.id, thing])).values()]

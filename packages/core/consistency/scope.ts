@@ -11,10 +11,13 @@ export interface Scope {
   narrow: boolean
 }
 
+/** Whether these prefixes are all that a tenant has. */
+export const isWhole = (prefixes: readonly string[]): boolean => prefixes.includes('*')
+
 /** Everything in these prefixes; `*` is everything there is. */
 export function scopeOf(prefixes: readonly string[]): Scope {
   const ranges = granted(prefixes)
-  if (prefixes.includes('*')) return { ranges, subjects: null, narrow: false }
+  if (isWhole(prefixes)) return { ranges, subjects: null, narrow: false }
   const subjects = [...new Set(prefixes.map((prefix) => (prefix.includes(':') ? subjectOf(prefix) : prefix)))].flatMap(below)
   return { ranges, subjects, narrow: prefixes.some((prefix) => prefix.split(':').length > 2) }
 }

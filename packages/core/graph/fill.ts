@@ -11,8 +11,9 @@ const FIRST = '00000000-0000-0000-0000-000000000000'
 export interface Filled {
   /** To go on with. */
   cursor: string
-  /** Rows that were looked at. */
+  /** Rows that were looked at, and the memories among them. */
   rows: number
+  memories: number
   /** What the generation does not show now: refused, or not as the ledger knows it. Only a projection of its own can tell. */
   left: { id: string; revision: number }[]
 }
@@ -47,7 +48,8 @@ export async function* fill(
     const page: Page = await next
     next = page.cursor === null ? null : read(page.cursor)
     const left = await write(deps, tenant, page.rows, { generations: [generation], session, ...limits })
-    yield { cursor: page.cursor ?? 'end', rows: page.rows.length, left }
+    const memories = page.rows.filter(({ kind }) => kind === 'memory').length
+    yield { cursor: page.cursor ?? 'end', rows: page.rows.length, memories, left }
   }
 }
 

@@ -122,6 +122,7 @@ language sql stable security definer set search_path = twofold, pg_temp as $$
       where work = 'changed' and l.tenant_id = t.id and l.shown_at > (
         select coalesce(max(r.started_at) - interval '2 minutes', '-infinity') from sync_runs r
         where r.tenant_id = t.id and r.operation = 'incremental' and r.ended_at is not null)
+        and not exists (select from sync_runs r where r.tenant_id = t.id and r.operation = 'incremental' and r.ended_at is null)
   ) w on w.since is not null
   order by w.since
   limit most

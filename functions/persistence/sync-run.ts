@@ -1,0 +1,20 @@
+import { followRun } from '@twofold/core/consistency/follow.ts'
+import { SyncAnswer } from '@twofold/core/consistency/sync.ts'
+import { MemoryId } from '@twofold/core/memories/memory.ts'
+import { z } from 'zod'
+import { lambda } from '../lambda.ts'
+import { operation } from '../operation.ts'
+
+export const syncRun = operation({
+  name: 'persistence.sync_run',
+  method: 'get',
+  path: '/api/persistence/sync/{runId}',
+  scope: 'sync',
+  summary: 'How far a check, repair or rebuild has come.',
+  description: 'Phase, what is done of it and how long the rest will take. Inconsistencies are listed without what the things hold.',
+  input: z.strictObject({ runId: MemoryId }),
+  output: SyncAnswer,
+  handle: (deps, { runId }, caller) => followRun(deps, caller, runId),
+})
+
+export const handler = lambda(syncRun)

@@ -1,0 +1,19 @@
+import { beginNightly } from '@twofold/core/consistency/by-itself.ts'
+import { lastAt, scheduled } from './scheduled.ts'
+import { forTenants } from './tenants.ts'
+
+/** Begins a deep check of every tenant, once a night; `runs` brings them to their end. */
+export const nightly = scheduled({
+  name: 'nightly',
+  every: 'NIGHTLY_HOUR',
+  longestMs: 45_000,
+  autoSync: true,
+  async work({ deps, until }) {
+    if (!deps.settings.graphEnabled) return {}
+    const night = lastAt(deps.settings.nightlyHour, deps.now())
+    const age = deps.now().getTime() - night.getTime()
+    return forTenants({ deps, until }, [{ name: 'nightly', age, work: (tenant) => beginNightly(deps, tenant) }])
+  },
+})
+
+export const handler = nightly.handler

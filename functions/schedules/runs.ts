@@ -1,0 +1,24 @@
+import { dropRetired, RETIRED_MS } from '@twofold/core/consistency/retire.ts'
+import { goOn } from '@twofold/core/consistency/run.ts'
+import { scheduled } from './scheduled.ts'
+import { forTenants } from './tenants.ts'
+
+/**
+ * Goes on with every check, repair and rebuild that did not end where it was begun, or whose process died; and takes away
+ * the generations of the graph that nobody reads any more.
+ */
+export const runs = scheduled({
+  name: 'runs',
+  every: 'RUNS_INTERVAL_MS',
+  // Less than the minute until the next.
+  longestMs: 45_000,
+  async work({ deps, until, signal }) {
+    if (!deps.settings.graphEnabled) return {}
+    return forTenants({ deps, until }, [
+      { name: 'runs', work: (tenant) => goOn(deps, tenant, { until, signal }) },
+      { name: 'retired', age: RETIRED_MS, work: (tenant) => dropRetired(deps, tenant, until) },
+    ])
+  },
+})
+
+export const handler = runs.handler

@@ -1,0 +1,17 @@
+import { syncChanges } from '@twofold/core/consistency/by-itself.ts'
+import { scheduled } from './scheduled.ts'
+import { forTenants } from './tenants.ts'
+
+/** Looks again at what was shown since the last time: whether the graph has what it said it took. Repairs what differs. */
+export const sync = scheduled({
+  name: 'sync',
+  every: 'SYNC_INTERVAL_MS',
+  longestMs: 45_000,
+  autoSync: true,
+  async work({ deps, until, signal }) {
+    if (!deps.settings.graphEnabled) return {}
+    return forTenants({ deps, until }, [{ name: 'changed', work: (tenant) => syncChanges(deps, tenant, { until, signal }) }])
+  },
+})
+
+export const handler = sync.handler

@@ -1,0 +1,97 @@
+import type { Caller } from '@twofold/operation/caller.ts'
+import { Timings } from '@twofold/operation/caller.ts'
+import { type Statement, sql } from '../sql.ts'
+import { adopt } from './adopt.ts'
+import { check as compareStores, type Slice } from './check.ts'
+import { noteDrift, noteRepaired } from './drift.sql.ts'
+import type { Difference } from './finding.ts'
+import { repair as repairThese } from './repair.ts'
+import type { Phase, Work } from './run.ts'
+
+/** Differences repaired in one step: a graph transaction. */
+const AT_ONCE = 500
+
+interface Mended {
+  repaired: number
+  failed: number
+}
+
+type Mend = (work: Work, differences: readonly Difference[]) => Promise<Mended>
+
+/** Looks at every bucket in turn, and does with what differs there what `mend` does. */
+const looking = (mend: Mend, { deep }: { deep?: boolean } = {}): Phase =>
+  async function* (work, cursor) {
+    const { deps, tenant, run, scope, session, timeoutMs, signal } = work
+    const deeply = deep ?? run.options.deep
+    const from = Number(cursor || 0)
+    for await (const slice of compareStores(deps, tenant, { scope, deep: deeply, from, session, timeoutMs, signal })) {
+      const { differences, from, next, checked, owed, done, total } = slice
+      if (!run.options.dryRun) await note(work, slice, deeply)
+      for (let i = 0; i < differences.length; i += AT_ONCE) {
+        const found = differences.slice(i, i + AT_ONCE)
+        yield { cursor: String(from), done, total, found, ...(await mend(work, found)) }
+      }
+      yield { cursor: String(next), done, total, checked, owed }
+    }
+  }
+
+const note = ({ deps, tenant, run, scope }: Work, slice: Slice, deep: boolean) =>
+  deps.db.asTenant(tenant, noteDrift(run.id, slice, { scope, deep, now: deps.now().toISOString(), id: deps.id }))
+
+const leaveAlone: Mend = async () => ({ repaired: 0, failed: 0 })
+
+/** Repairs through the same graph writes; what is to be adopted is, or stays. */
+const mend: Mend = async (work, differences) => {
+  const { deps, tenant, run, session } = work
+  const wanted = run.options.adopt ? differences.filter((one) => one.made) : []
+  const adopted = wanted.length > 0 ? await adopt(deps, await callerOf(work), tenant, wanted, { session }) : new Set<Difference>()
+  const kept = new Set(wanted.filter((one) => !adopted.has(one)))
+  return mendThese(work, differences, (one) => !kept.has(one))
+}
+
+async function mendThese(
+  { deps, tenant, session }: Work,
+  differences: readonly Difference[],
+  which: (one: Difference) => boolean,
+): Promise<Mended> {
+  const chosen = differences.filter(which)
+  const { repaired, failed } = await repairThese(deps, tenant, chosen, { session })
+  if (repaired.length > 0) await deps.db.asTenant(tenant, [noteRepaired(repaired, deps.now().toISOString())])
+  return { repaired: repaired.length, failed: failed.length + differences.length - chosen.length }
+}
+
+export const check = looking(leaveAlone)
+export const repair = looking(mend)
+/** The same where a second look tells what has failed. */
+export const repairFirst = looking(async (work, differences) => ({ ...(await mend(work, differences)), failed: 0 }))
+/** That second look: what is still there has not been repaired. */
+export const again = looking(async (_, differences) => ({ repaired: 0, failed: differences.length }))
+/** After everything was projected anew: what no projection takes away. */
+export const tidy = looking(mend, { deep: true })
+/** Shows what is missing and touches nothing else. */
+export const fillIn = looking(async (work, differences) => {
+  const { repaired } = await mendThese(work, differences, ({ kind }) => kind === 'missing')
+  return { repaired, failed: differences.filter(({ kind }) => kind === 'missing').length - repaired }
+})
+/** What nobody asked for leaves alone what somebody made by hand: that is reported, for whoever decides. */
+export const sweep = looking(
+  async (work, differences) => {
+    const ours = ({ row, unknown }: Difference) => Boolean(row || unknown)
+    const { repaired } = await mendThese(work, differences, ours)
+    return { repaired, failed: differences.filter(ours).length - repaired }
+  },
+  { deep: true },
+)
+
+/** As the key that asked for the run: what is adopted is written by it, as far as it may still write. */
+async function callerOf({ deps, tenant, run, signal }: Work): Promise<Caller> {
+  const [[key]] = await deps.db.asTenant(tenant, [keyHash(run.asked_by)])
+  return {
+    ...{ keyHash: Buffer.from(key?.hash ?? '', 'hex'), scope: 'graph:write', operation: 'persistence.sync', requestId: run.id },
+    ...{ onBehalfOf: null, idempotency: null, requestHash: Buffer.alloc(32), ifMatch: null, timings: new Timings() },
+    signal: signal ?? new AbortController().signal,
+  }
+}
+
+const keyHash = (id: string | null): Statement<{ hash: string }> => sql<{ hash: string }>`
+  select encode(k.hash, 'hex') as hash from api_keys k where k.tenant_id = current_tenant() and k.id = ${id}::uuid`
