@@ -12,13 +12,15 @@ import { start } from './starts.ts'
 import { versions } from './versions.ts'
 
 if (process.argv[2] === 'graph') process.exit(await (await import('./graph/run.ts')).run(process.argv.slice(3)))
+if (process.argv[2] === 'consistency') process.exit(await (await import('./consistency/run.ts')).run(process.argv.slice(3)))
 
 const USAGE = `npm run bench -- [--sizes 1000,20000] [--json] [--out <file>] [--write]
   --sizes  how many memories, ascending; the default takes about a quarter of an hour
   --json   the figures as JSON in place of tables
   --out    into a file too
   --write  the tables into packages/bench/RESULTS.md
-npm run bench -- graph [--help]  what it costs to write to the graph`
+npm run bench -- graph [--help]  what it costs to write to the graph
+npm run bench -- consistency [--help]  what it costs to know that both stores agree`
 
 const { values } = parseArgs({
   options: {

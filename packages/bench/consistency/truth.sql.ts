@@ -39,3 +39,10 @@ export const truth = (memories: readonly Memory[], entities: readonly Entity[], 
 export const owe = (kind: 'memory' | 'entity', things: readonly { id: string }[], now: string): Statement => sql`
   select owe(${kind}, array_agg(id), array_agg(${SUBJECT}::text), ${now}::timestamptz)
   from unnest(${things.map(({ id }) => id)}::uuid[]) t (id) having count(*) > 0`
+
+/** Deletes these memories, which leaves tombstones in the graph. */
+export const deletion = (memories: readonly { id: string }[], now: string): Statement[] => [
+  sql`update memories set deleted_at = ${now}::timestamptz
+    where tenant_id = current_tenant() and id = any(${memories.map(({ id }) => id)}::uuid[])`,
+  owe('memory', memories, now),
+]

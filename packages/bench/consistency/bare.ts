@@ -1,0 +1,31 @@
+import type { Database } from '@twofold/core/ports.ts'
+import { sql } from '@twofold/core/sql.ts'
+import neo4j, { type Driver } from 'neo4j-driver'
+
+/** One aggregate on each side: counts, digests and degrees by bucket, and nothing that a check does with them. */
+export const bareOfLedger = (db: Database, tenant: string): Promise<unknown> =>
+  db.asTenant(tenant, [
+    sql`select bucket, count(*) as nodes, sum(digest_high) as high, sum(digest_low) as low, sum(degree) as edges
+      from ledger where tenant_id = current_tenant() group by bucket`,
+  ])
+
+export const bareOfTables = (db: Database, tenant: string): Promise<unknown> =>
+  db.asTenant(tenant, [
+    sql`select bucket, count(*) as nodes, sum(digest_high) as high, sum(digest_low) as low
+      from graph.nodes where tenant_id = twofold.current_tenant() and generation = 1 group by bucket`,
+    sql`select twofold.bucket_of(owner) as bucket, count(*) as edges
+      from graph.edges where tenant_id = twofold.current_tenant() and generation = 1 group by 1`,
+  ])
+
+export async function bareOfNeo4j(driver: Driver, tenant: string): Promise<void> {
+  const session = driver.session({ database: 'neo4j', defaultAccessMode: 'READ' })
+  try {
+    await session.run(BARE, { tenant, generation: neo4j.int(1) })
+  } finally {
+    await session.close()
+  }
+}
+
+const BARE = `cypher 5
+match (n:Node) where n.tenant = $tenant and n.generation = $generation
+return n.bucket as bucket, count(*) as nodes, sum(n.digestHigh) as high, sum(n.digestLow) as low, sum(count { (n)-->() }) as edges`

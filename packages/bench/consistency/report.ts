@@ -1,0 +1,108 @@
+import { ms, seconds, table, times } from '../tables.ts'
+import { type Cost, READ, ROUNDS } from './cost.ts'
+import type { Repair } from './repairs.ts'
+
+export interface Size {
+  inSync: Cost
+  afterDeletions: Cost
+  repairs: Repair[]
+}
+
+export interface Measured {
+  date: string
+  machine: { cores: number; load: [number, number]; cpu: string; memoryGb: number; node: string; neo4j: string; postgres: string }
+  graphs: { name: string; sizes: [small: Size, large: Size] }[]
+}
+
+interface Claim {
+  what: string
+  bound: string
+  measured: string
+  holds: boolean
+}
+
+const count = (n: number): string => n.toLocaleString('en-US')
+const overBare = ({ check, bare }: Cost): number => check / (bare.postgres + bare.graph)
+
+/** How much longer the same repairs take in the larger graph, the worst of them. */
+const bySize = ([small, large]: readonly [Size, Size]): number =>
+  Math.max(...large.repairs.map(({ repaired }, i) => repaired / (small.repairs[i] as Repair).repaired))
+
+/** What must hold, beside what was measured. */
+export function claims({ graphs }: Measured): Claim[] {
+  return graphs.flatMap(({ name, sizes }) => {
+    const [small, { inSync, afterDeletions }] = sizes
+    const memories = count(inSync.memories)
+    const atMost = (what: string, most: number, measured: number): Claim => ({
+      what: `${name}: ${what}`,
+      bound: `at most ${times(most)}`,
+      measured: times(measured),
+      holds: measured <= most,
+    })
+    const cheaper = inSync.reading / inSync.check
+    return [
+      atMost(`a check of ${memories} memories in sync, of the two bare aggregates`, 1.5, overBare(inSync)),
+      atMost('the same with one in a hundred deleted', 1.5, overBare(afterDeletions)),
+      {
+        what: `${name}: cheaper than reading each of ${memories} memories from both stores`,
+        bound: 'at least 1,000 times',
+        measured: `${count(Math.round(cheaper))} times`,
+        holds: cheaper >= 1_000,
+      },
+      atMost(
+        `repairing the same differences in ${count(inSync.memories / small.inSync.memories)} times as many memories`,
+        1.5,
+        bySize(sizes),
+      ),
+    ]
+  })
+}
+
+/** The figures as Markdown: for the screen, and for the page that is kept. */
+export function report(measured: Measured): string {
+  const { date, machine, graphs } = measured
+  const each = <T>(of: (name: string, size: Size) => T[]): T[] =>
+    graphs.flatMap(({ name, sizes }) => sizes.flatMap((size) => of(name, size)))
+  return `# What it costs to know that both stores agree
+
+${date}, ${machine.cores} cores (${machine.cpu}), ${machine.memoryGb} GB, load average ${machine.load[0]} before and ${machine.load[1]} after, Node ${machine.node},
+Neo4j ${machine.neo4j}, PostgreSQL ${machine.postgres}, both on this machine and both with every commit on disk.
+One run of \`npm run bench -- consistency --write\`. Times are those of a machine and of what else it did; what counts are ratios, taken by turns.
+
+${table(
+  ['must hold', '', 'measured', 'verdict'],
+  claims(measured).map(({ what, bound, measured, holds }) => [what, bound, measured, holds ? 'holds' : '**does not hold**']),
+)}
+
+## In sync
+
+Milliseconds, medians of ${ROUNDS} turns. A check is what \`check\` does for a whole tenant, the tenant's state and the comparison included. Bare is one
+aggregate on each side, of counts, digests and degrees by bucket: in Neo4j degrees as its nodes count them, without a look at whose edges
+these are or whether anything is odd. Each memory mentions a person and a place, which are related: three edges. Read one by one were ${count(READ)} of
+them, what Postgres says and what the graph holds, one after the other; that is scaled.
+
+${table(
+  ['graph', 'memories', '', 'check', 'bare in Postgres', 'bare in the graph', 'check to bare', 'read one by one'],
+  each((name, { inSync, afterDeletions }) =>
+    [inSync, afterDeletions].map((cost) => [
+      ...[name, count(cost.memories), cost === inSync ? '' : 'after one in a hundred was deleted', ms(cost.check)],
+      ...[ms(cost.bare.postgres), ms(cost.bare.graph), times(overBare(cost)), seconds(cost.reading / 1_000)],
+    ]),
+  ),
+)}
+
+## Differences
+
+Digests changed by hand, of memories spread over all buckets; milliseconds, the least of five rounds. Finding them reads the buckets they lie
+in, a thousandth of the graph for each; repairing them is leasing, reading, writing and settling those alone.
+
+${table(
+  ['graph', 'memories', 'differences', 'found', 'repaired', 'repaired, for each'],
+  each((name, { repairs }) =>
+    repairs.map(({ memories, differences, found, repaired }) => [
+      ...[name, count(memories), count(differences), ms(found), ms(repaired), ms(repaired / differences)],
+    ]),
+  ),
+)}
+`
+}

@@ -1,0 +1,110 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { cpus, loadavg, tmpdir, totalmem } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { raw } from '@twofold/core/sql.ts'
+import { openServers, type Servers } from '../graph/stores.ts'
+import { openWitness } from '../graph/witness.ts'
+import { cost } from './cost.ts'
+import { fill, show } from './fill.ts'
+import { repairs } from './repairs.ts'
+import { claims, type Measured, report, type Size } from './report.ts'
+import { openStores, type Store } from './stores.ts'
+import { deletion } from './truth.sql.ts'
+
+const USAGE = `npm run bench -- consistency [--sizes 10000,100000] [--json] [--write]
+  --sizes  how many memories, two of them, ascending; the default takes about ten minutes
+  --json   the figures as JSON in place of tables
+  --write  the tables into packages/bench/CONSISTENCY.md`
+
+/** Measures what it costs to know that both stores agree, on servers of its own. Answers how many of the claims do not hold. */
+export async function run(args: string[]): Promise<number> {
+  const { values } = parseArgs({
+    args,
+    options: {
+      sizes: { type: 'string', default: '10000,100000' },
+      json: { type: 'boolean', default: false },
+      write: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
+    },
+  })
+  const sizes = values.sizes.split(',').map(Number)
+  const [small = 0, large = 0] = sizes
+  if (values.help || sizes.length !== 2 || !sizes.every(Number.isInteger) || small < 2_000 || large <= small) {
+    process.stderr.write(`${USAGE}\n`)
+    return values.help ? 0 : 1
+  }
+  const folder = await mkdtemp(join(tmpdir(), 'twofold-bench-'))
+  try {
+    const servers = await openServers(folder)
+    // They run on by themselves otherwise.
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => servers.close().finally(() => process.exit(130)))
+    try {
+      const measured = await measure(servers, sizes)
+      process.stdout.write(values.json ? `${JSON.stringify(measured, null, 2)}\n` : report(measured))
+      if (values.write) await writeFile(new URL('../CONSISTENCY.md', import.meta.url), report(measured))
+      return claims(measured).filter(({ holds }) => !holds).length
+    } finally {
+      await servers.close()
+    }
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
+const say = (line: string) => void process.stderr.write(`${line}\n`)
+
+async function measure(servers: Servers, sizes: readonly number[]): Promise<Measured> {
+  const before = load1()
+  const witness = openWitness(servers.neo4j)
+  const stores = await openStores(servers, witness)
+  const [{ deps }] = stores.map(({ inside }) => inside) as [Store['inside']]
+  try {
+    const [[version]] = (await deps.db.across([raw(`select current_setting('server_version') as version`)])) as [[{ version: string }]]
+    const graphs: Measured['graphs'] = []
+    for (const store of stores) graphs.push(await measureStore(store, sizes))
+    const [cpu] = cpus()
+    const machine = {
+      cores: cpus().length,
+      load: [before, load1()] as [number, number],
+      cpu: cpu?.model ?? 'unknown',
+      memoryGb: Math.round(totalmem() / 1e9),
+      node: process.versions.node,
+      neo4j: await witness.version(),
+      postgres: version.version,
+    }
+    return { date: new Date().toISOString().slice(0, 10), machine, graphs }
+  } finally {
+    for (const { inside } of stores) await inside.close()
+    await witness.close()
+  }
+}
+
+async function measureStore(store: Store, sizes: readonly number[]): Promise<Measured['graphs'][number]> {
+  const { name, inside } = store
+  const { deps } = inside
+  const measured: Size[] = []
+  for (const memories of sizes) {
+    const { id: tenant } = await inside.tenant()
+    say(`${name}: ${memories} memories`)
+    const ids = await fill(deps, tenant, memories)
+    const inSync = await cost(deps, tenant, ids, store.bare(tenant))
+    say(`${name}: one in a hundred deleted`)
+    const gone = ids.filter((_, i) => i % 100 === 0)
+    await deps.db.asTenant(
+      tenant,
+      deletion(
+        gone.map((id) => ({ id })),
+        deps.now().toISOString(),
+      ),
+    )
+    await show(deps, tenant)
+    const left = ids.filter((_, i) => i % 100 !== 0)
+    const afterDeletions = await cost(deps, tenant, left, store.bare(tenant))
+    say(`${name}: differences`)
+    measured.push({ inSync, afterDeletions, repairs: await repairs(deps, tenant, left, store.damage(tenant)) })
+  }
+  return { name, sizes: measured as [Size, Size] }
+}
+
+const load1 = () => Math.round((loadavg()[0] as number) * 10) / 10
