@@ -3,6 +3,13 @@ import { v7 } from 'uuid'
 import type { Answer, Client } from '../client.ts'
 import { vectorOf } from '../random.ts'
 
+/** A part of a batch that met a store that was away: the same batch again does that part, and tells of the others as it did. */
+async function inPart({ status, json }: Answer): Promise<'again' | undefined> {
+  const met = status === 200 && json?.items?.some(({ error }: any) => error?.code === 'unavailable')
+  if (met) await sleep(200)
+  return met ? 'again' : undefined
+}
+
 /** What a writer was told of one memory. */
 export interface Known {
   id: string
@@ -71,7 +78,7 @@ export class Writer {
       try {
         do {
           answer = await doing.send(asks)
-          what = [409, 503].includes(answer.status) ? await unavailable?.(answer, doing) : undefined
+          what = [409, 503].includes(answer.status) ? await unavailable?.(answer, doing) : await inPart(answer)
         } while (what === 'again')
       } catch {
         return
