@@ -3,8 +3,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Remembered } from '@twofold/core/memories/memory.ts'
 import type { SearchResult } from '@twofold/core/memories/search.ts'
+import { caller } from './call.ts'
 import { startService } from './keep.ts'
-import { caller, tour } from './tour.ts'
+import { tour } from './tour.ts'
 
 /** The first start's proof and more, in a store that is thrown away. */
 const say = (line = '') => process.stdout.write(`${line}\n`)

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Remembered } from '@twofold/core/memories/memory.ts'
 import type { SearchResult } from '@twofold/core/memories/search.ts'
 import type { Status } from '@twofold/core/status/status.ts'
+import { type Call, caller } from './call.ts'
 import type { Service } from './keep.ts'
 
 interface Conversation {
@@ -65,22 +66,6 @@ export async function tour(service: Pick<Service, 'url' | 'tenant' | 'composed'>
   }
   say()
 }
-
-type Call = <T>(method: string, path: string, body?: unknown, headers?: Record<string, string>) => Promise<T>
-
-/** The smallest client: JSON in and out; throws with the answer's own sentence. */
-export const caller =
-  (url: string, key: string): Call =>
-  async <T>(method: string, path: string, body?: unknown, headers: Record<string, string> = {}) => {
-    const response = await fetch(url + path, {
-      method,
-      headers: { authorization: `Bearer ${key}`, ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...headers },
-      body: body === undefined ? undefined : JSON.stringify(body),
-    })
-    const answer = (await response.json()) as T & { detail?: string }
-    if (!response.ok) throw new Error(`${method} ${path} was answered with ${response.status}: ${answer.detail}`)
-    return answer
-  }
 
 /** The status once nothing is owed any more, or when patience ends. */
 async function agreement(call: Call): Promise<Status> {

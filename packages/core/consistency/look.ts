@@ -19,7 +19,7 @@ interface Mended {
 type Mend = (work: Work, differences: readonly Difference[]) => Promise<Mended>
 
 /** Looks at every bucket in turn, and does with what differs there what `mend` does. */
-const looking = (mend: Mend, { deep }: { deep?: boolean } = {}): Phase =>
+const looking = (mend: Mend, { deep, counts = true }: { deep?: boolean; counts?: boolean } = {}): Phase =>
   async function* (work, cursor) {
     const { deps, tenant, run, scope, session, timeoutMs, signal } = work
     const deeply = deep ?? run.options.deep
@@ -31,7 +31,7 @@ const looking = (mend: Mend, { deep }: { deep?: boolean } = {}): Phase =>
         const found = differences.slice(i, i + AT_ONCE)
         yield { cursor: String(from), done, total, found, ...(await mend(work, found)) }
       }
-      yield { cursor: String(next), done, total, checked, owed }
+      yield { cursor: String(next), done, total, ...(counts ? { checked, owed } : {}) }
     }
   }
 
@@ -65,7 +65,7 @@ export const repair = looking(mend)
 /** The same where a second look tells what has failed. */
 export const repairFirst = looking(async (work, differences) => ({ ...(await mend(work, differences)), failed: 0 }))
 /** That second look: what is still there has not been repaired. */
-export const again = looking(async (_, differences) => ({ repaired: 0, failed: differences.length }))
+export const again = looking(async (_, differences) => ({ repaired: 0, failed: differences.length }), { counts: false })
 /** After everything was projected anew: what no projection takes away. */
 export const tidy = looking(mend, { deep: true })
 /** Shows what is missing and touches nothing else. */

@@ -127,8 +127,7 @@ export const reproject: Phase = async function* ({ deps, tenant, run, scope, ses
     )
     after = rows.at(-1)?.id as string
     done += rows.length
-    const checked = rows.filter(({ kind }) => kind === 'memory').length
-    yield { cursor: after, done, total: Math.max(done, count?.rows ?? 0), checked, failed }
+    yield { cursor: after, done, total: Math.max(done, count?.rows ?? 0), failed }
   }
 }
 
@@ -146,6 +145,6 @@ const lying = ({ subjects, ranges, narrow }: Scope): Statement => sql`
 const countOf = (scope: Scope): Statement<{ rows: number }> =>
   sql<{ rows: number }>`select count(*)::int as rows from ledger l where ${lying(scope)}`
 
-const shownIn = (scope: Scope, after: string) => sql<{ id: string; kind: string; revision: number; settled: boolean }>`
-  select l.id, l.kind, l.revision, l.revision = l.shown as settled from ledger l
+const shownIn = (scope: Scope, after: string) => sql<{ id: string; revision: number; settled: boolean }>`
+  select l.id, l.revision, l.revision = l.shown as settled from ledger l
   where ${lying(scope)} and l.id > ${after}::uuid order by l.id limit ${MOST_ROWS}::int`

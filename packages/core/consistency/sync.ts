@@ -83,7 +83,8 @@ export async function sync(deps: Deps, caller: Caller, input: SyncInput): Promis
     beginRun({ id, operation, options, prefixes, asked_by: keyId, exclusive }, lease, started.toISOString()),
     excludes,
   ])
-  if (exclusive && other && other.id !== id) throw new Refusal('conflict', 'A rebuild of this tenant is under way.', { runId: other.id })
+  if (exclusive && other && other.id !== id)
+    throw new Refusal('conflict', `A rebuild of this tenant is under way: run ${other.id}.`, { runId: other.id })
   const until = new Date(started.getTime() + LONGEST_MS)
   const advanced = await advance(deps, tenant, id, { until, signal: caller.signal, first: true, lease })
   if (!advanced) throw new Error('a run that was just begun is not there')
