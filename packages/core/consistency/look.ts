@@ -2,7 +2,7 @@ import type { Caller } from '@twofold/operation/caller.ts'
 import { Timings } from '@twofold/operation/caller.ts'
 import { type Statement, sql } from '../sql.ts'
 import { adopt } from './adopt.ts'
-import { check as compareStores, type Slice } from './check.ts'
+import { BUCKETS, check as compareStores, type Slice } from './check.ts'
 import { noteDrift, noteRepaired } from './drift.sql.ts'
 import type { Difference } from './finding.ts'
 import { repair as repairThese } from './repair.ts'
@@ -31,7 +31,7 @@ const looking = (mend: Mend, { deep, counts = true }: { deep?: boolean; counts?:
         const found = differences.slice(i, i + AT_ONCE)
         yield { cursor: String(from), done, total, found, ...(await mend(work, found)) }
       }
-      yield { cursor: String(next), done, total, ...(counts ? { checked, owed } : {}) }
+      yield { cursor: next < BUCKETS ? String(next) : null, done, total, ...(counts ? { checked, owed } : {}) }
     }
   }
 

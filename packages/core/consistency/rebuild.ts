@@ -25,14 +25,13 @@ export const begin: Phase = async function* ({ deps, tenant, run, scope }) {
     await deps.db.asTenant(tenant, [oweUnknown(unknown, now)])
     done += unknown.length
     more = unknown.length === MOST_UNKNOWN
-    yield { cursor: '', done, total: done }
+    yield { cursor: more ? '' : null, done, total: done }
   }
 }
 
 const MOST_UNKNOWN = 5_000
 
 export const fill: Phase = async function* (work, cursor) {
-  if (cursor === 'end') return
   const { deps, tenant, run, session, timeoutMs, signal } = work
   const [[count]] = await deps.db.asTenant(tenant, [countShown])
   const total = count?.shown ?? 0
@@ -100,8 +99,8 @@ export const compare: Phase = async function* (work, cursor) {
       }
       // A pass that another process began may have differed before.
       const goesOn = from > 0 || differs
-      yield { cursor: slice.next === BUCKETS ? `${pass + 1}:0` : `${pass}:${slice.next}`, done: slice.done, total: slice.total }
-      if (slice.next === BUCKETS && !goesOn) return
+      const next = slice.next < BUCKETS ? `${pass}:${slice.next}` : goesOn ? `${pass + 1}:0` : null
+      yield { cursor: next, done: slice.done, total: slice.total }
     }
   }
 }
@@ -109,7 +108,7 @@ export const compare: Phase = async function* (work, cursor) {
 export const switchOver: Phase = async function* (work) {
   const { deps, tenant } = work
   await deps.db.asTenant(tenant, [switchGeneration(generationOf(work), deps.now().toISOString())])
-  yield { cursor: '', done: 1, total: 1 }
+  yield { cursor: null, done: 1, total: 1 }
 }
 
 /** A user or a prefix, in place: everything that the graph should show of it is shown anew. */

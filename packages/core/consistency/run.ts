@@ -7,8 +7,8 @@ import { type Scope, scopeOf } from './scope.ts'
 
 /** What one step of a phase did. What is counted adds up over the run; where it stands is of this phase. */
 export interface Step {
-  /** Where this phase goes on. */
-  cursor: string
+  /** Where this phase goes on; null: it is over. */
+  cursor: string | null
   /** Things of this phase that are done, and all of them. */
   done: number
   total: number
@@ -79,33 +79,34 @@ export async function advance(
     await deps.db.asTenant(tenant, endRun(id, terms(0), outcome, failure))
     Object.assign(run, { ended_at: deps.now().toISOString(), outcome, failure })
   }
+  const leave = async (ms: number, failure: string | null = null) =>
+    void (await deps.db.asTenant(tenant, [leaveRun(id, terms(ms), failure)]))
   const note = async () => (await deps.db.asTenant(tenant, [noteStep(run, terms(LEASE_MS))]))[0][0]
 
   async function go(session: GraphSession): Promise<void> {
     const timeoutMs = Math.max(1000, until.getTime() - deps.now().getTime())
     const work: Work = { deps, tenant, run: run as RunRow, scope: scopeOf((run as RunRow).prefixes), session, timeoutMs, signal }
     const plan = planOf(work.run)
-    for (
-      let at = Math.max(
-        0,
-        plan.findIndex(([name]) => name === work.run.phase),
-      );
-      at < plan.length;
-      at++
-    ) {
-      const [name, phase] = plan[at] as (typeof plan)[number]
-      if (work.run.phase !== name)
-        Object.assign(work.run, { phase: name, cursor: '', done: 0, total: 0, phase_since: deps.now().toISOString() })
+    const enter = (name: string) =>
+      Object.assign(work.run, { phase: name, cursor: '', done: 0, total: 0, phase_since: deps.now().toISOString() })
+    const at = plan.findIndex(([name]) => name === work.run.phase)
+    for (const [i, [name, phase]] of plan.entries()) {
+      if (i < at) continue
+      if (work.run.phase !== name) enter(name)
+      const following = plan[i + 1]?.[0]
       for await (const step of phase(work, work.run.cursor)) {
         add(work.run, step)
         found.push(...(step.found ?? []))
+        // Noted together, so that nobody comes to the end of a phase again and again.
+        if (step.cursor === null && following) enter(following)
         const noted = await note()
         if (!noted) return
         steps++
         if (noted.stop_asked) return end('stopped', null)
-        if (step.waits || deps.now() >= until)
-          return void (await deps.db.asTenant(tenant, [leaveRun(id, terms(step.waits ? WAIT_MS : 0), null)]))
+        if (step.cursor === null) break
+        if (step.waits || deps.now() >= until) return leave(step.waits ? WAIT_MS : 0)
       }
+      if (following && steps > 0 && deps.now() >= until) return leave(0)
     }
     await end(work.run.failed > 0 ? 'partial' : 'success', null)
   }
@@ -118,7 +119,7 @@ export async function advance(
     const failures = steps > 0 ? 1 : run.failures + 1
     const hopeless = failures >= MOST_FAILURES || (first && steps === 0)
     if (hopeless) await end('failed', failure)
-    else await deps.db.asTenant(tenant, [leaveRun(id, terms(Math.min(LONGEST_PAUSE_MS, 1000 * 2 ** failures)), failure)])
+    else await leave(Math.min(LONGEST_PAUSE_MS, 1000 * 2 ** failures), failure)
     if (first && hopeless) throw error
     deps.log.warn('sync.failed', { tenant, run: id, phase: run.phase, failures, reason: failure })
   }
@@ -132,7 +133,7 @@ export async function goOn(deps: Deps, tenant: string, advancing: Advancing): Pr
 }
 
 function add(run: RunRow, { cursor, done, total, checked = 0, owed = 0, found = [], repaired = 0, failed = 0 }: Step): void {
-  Object.assign(run, { cursor, done, total })
+  Object.assign(run, { cursor: cursor ?? '', done, total })
   run.checked += checked
   run.owed += owed
   run.found += found.length

@@ -9,8 +9,8 @@ const ORDER: readonly NodeKind[] = ['entity', 'session', 'memory']
 const FIRST = '00000000-0000-0000-0000-000000000000'
 
 export interface Filled {
-  /** To go on with. */
-  cursor: string
+  /** To go on with; null after the last one. */
+  cursor: string | null
   /** Rows that were looked at, and the memories among them. */
   rows: number
   memories: number
@@ -49,7 +49,7 @@ export async function* fill(
     next = page.cursor === null ? null : read(page.cursor)
     const left = await write(deps, tenant, page.rows, { generations: [generation], session, ...limits })
     const memories = page.rows.filter(({ kind }) => kind === 'memory').length
-    yield { cursor: page.cursor ?? 'end', rows: page.rows.length, memories, left }
+    yield { cursor: page.cursor, rows: page.rows.length, memories, left }
   }
 }
 
