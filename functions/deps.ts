@@ -79,6 +79,7 @@ export async function compose(env: Env, over: Partial<Deps> = {}): Promise<Compo
       nightlyHour: env.NIGHTLY_HOUR,
     },
     metrics: () => telemetry.text(),
+    gauge: telemetry.gauge,
     now,
     id: () => v7(),
     secret: () => `tf_${randomBytes(32).toString('base64url')}`,

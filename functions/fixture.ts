@@ -20,7 +20,7 @@ const EMBEDDING = 'openai:test-embedding'
 const DIMENSIONS = 64
 
 /** What the model owes has a test of its own; and whoever looks at the whole graph would find what a test left there. */
-const APART = ['reembed', 'sync', 'nightly']
+const APART = ['reembed', 'sync', 'nightly', 'measure']
 
 /** One round of what no request waits for: every schedule once, one after the other. */
 export async function sweep(deps: Deps): Promise<Record<string, unknown>> {

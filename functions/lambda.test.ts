@@ -23,6 +23,7 @@ let tenant: Tenant
 let id: string
 let keyId: string
 let anna: string
+let parked: string
 let promised: string
 const before = { ...process.env }
 beforeAll(async () => {
@@ -33,6 +34,8 @@ beforeAll(async () => {
   await tenant.patch(`/v1/memories/${id}`, { importance: 1 })
   anna = (await tenant.get('/v1/graph/entities?q=anna')).json.items[0].id
   promised = (await tenant.post('/v1/commitments', { userId: 'alice', title: 'Call', owner: 'me' })).json.memory.id
+  parked = (await tenant.add({ content: 'refused until now' })).id
+  await here.owner(`update twofold.ledger set parked_at = now() where id = '${parked}'`)
   keyId = (await tenant.post('/v1/keys', { name: 'x', scopes: ['sync'], namespaces: ['*'] })).json.key.id
 })
 afterAll(async () => {
@@ -109,6 +112,7 @@ const CALLS: Record<string, () => Call> = {
   'sessions.end': () => ({ parameters: { id: 'today' }, body: {}, answers: { session: { status: 'terminated' } } }),
   'memories.delete': () => ({ parameters: { id }, query: 'hard=false', answers: { deleted: true, hard: false } }),
   'memories.restore': () => ({ parameters: { id }, answers: { memory: { id, deletedAt: null } } }),
+  'persistence.retry_parked': () => ({ parameters: { id: parked }, answers: { id: parked, state: 'shown' } }),
   'persistence.status': () => ({ answers: { status: 'healthy' } }),
   'persistence.sync': () => ({ body: { operation: 'check', userId: 'alice' }, answers: { operation: 'check', done: true } }),
   'persistence.sync_stats': () => ({ answers: { stats: { drift: { open: 0 } } } }),

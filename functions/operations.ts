@@ -29,6 +29,7 @@ import { search } from './memories/search.ts'
 import { update } from './memories/update.ts'
 import { list as listPatterns } from './patterns/list.ts'
 import { record as recordPattern } from './patterns/record.ts'
+import { retryParked } from './persistence/retry-parked.ts'
 import { status } from './persistence/status.ts'
 import { stopSync } from './persistence/stop-sync.ts'
 import { sync } from './persistence/sync.ts'
@@ -52,7 +53,7 @@ export const operations: readonly AnyOperation<Deps>[] = [
   ...[recordDecision, listDecisions, createCommitment, listCommitments, complete, recordPattern, listPatterns],
   ...[createEntities, link, query, entities, entity, context, related],
   ...[startSession, getSession, endSession],
-  ...[status, sync, syncRun, stopSync, syncStats],
+  ...[status, retryParked, sync, syncRun, stopSync, syncStats],
   ...[makeKey, listKeys, revoke, rotate],
   ...[makeTenant, listTenants, suspend],
   ...[live, ready, metrics, openapi, docs],

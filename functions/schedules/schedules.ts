@@ -1,5 +1,7 @@
 import { expire } from './expire.ts'
+import { measure } from './measure.ts'
 import { nightly } from './nightly.ts'
+import { poison } from './poison.ts'
 import { purge } from './purge.ts'
 import { reembed } from './reembed.ts'
 import { relay } from './relay.ts'
@@ -8,4 +10,4 @@ import type { Scheduled } from './scheduled.ts'
 import { sync } from './sync.ts'
 
 /** Everything that wakes up by itself. Timers and the rules of the cloud are derived from it. */
-export const schedules: readonly Scheduled[] = [expire, relay, reembed, purge, runs, sync, nightly]
+export const schedules: readonly Scheduled[] = [expire, relay, reembed, purge, poison, runs, sync, nightly, measure]

@@ -114,6 +114,17 @@ export interface Log {
   error(event: string, fields?: Record<string, unknown>): void
 }
 
+/** How all tenants together stand; what alarms look at. Names no tenant. */
+export type Gauge =
+  | 'twofold_agreement_min_percent'
+  | 'twofold_agreement_below_90'
+  | 'twofold_agreement_unknown'
+  | 'twofold_owed'
+  | 'twofold_oldest_owed_ms'
+  | 'twofold_parked'
+  | 'twofold_drift_open'
+  | 'twofold_measured_at_seconds'
+
 /** Limits and defaults that are configuration; read from the environment by `functions/env.ts`, nowhere else. */
 export interface Settings {
   graphEnabled: boolean
@@ -144,6 +155,8 @@ export interface Deps {
   settings: Settings
   /** What this process has counted and timed, in Prometheus's text format. Names no tenant. */
   metrics(): Promise<string>
+  /** Sets what that shows from now on; null: not known. */
+  gauge(name: Gauge, value: number | null): void
   /** The time; injected, so that tests can turn it. */
   now(): Date
   /** A new UUIDv7. */

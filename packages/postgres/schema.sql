@@ -751,6 +751,19 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION twofold.graph_standing_of_all()
+ RETURNS TABLE(owed integer, oldest_owed timestamp with time zone, parked integer, drift integer)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'twofold', 'pg_temp'
+AS $function$
+  select (select count(*) from ledger l where l.revision <> l.shown and l.parked_at is null)::int,
+    (select min(l.owed_since) from ledger l where l.revision <> l.shown and l.parked_at is null),
+    (select count(*) from ledger l where l.parked_at is not null)::int,
+    (select count(*) from drift d where d.repaired_at is null)::int
+$function$
+;
+
 CREATE OR REPLACE FUNCTION twofold.graph_state()
  RETURNS TABLE(generations integer[], epoch integer)
  LANGUAGE sql
@@ -928,16 +941,12 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION twofold.tenants_parked(at timestamp with time zone, most integer)
+CREATE OR REPLACE FUNCTION twofold.tenants_shuffled(seed text)
  RETURNS TABLE(tenant uuid)
  LANGUAGE sql
  STABLE SECURITY DEFINER
  SET search_path TO 'twofold', 'pg_temp'
-AS $function$
-  select t.uuid from tenants t
-  join lateral (select min(l.parked_at) as since from ledger l where l.tenant_id = t.id and l.parked_at <= at) w on w.since is not null
-  order by w.since limit most
-$function$
+AS $function$ select t.uuid from tenants t where t.suspended_at is null order by md5(t.uuid || seed) $function$
 ;
 
 CREATE OR REPLACE FUNCTION twofold.tenants_with(work text, at timestamp with time zone, most integer)
@@ -961,6 +970,7 @@ AS $function$
     union all select min(c.since) from collectable c where work = 'collect' and c.tenant_id = t.id
     union all select min(l.tombstone_at) from ledger l where work = 'tombstones' and l.tenant_id = t.id and l.tombstone_at <= at
     union all select min(k.created_at) from idempotency_keys k where work = 'requests' and k.tenant_id = t.id and k.created_at <= at
+    union all select min(l.parked_at) from ledger l where work = 'parked' and l.tenant_id = t.id and l.parked_at <= at
     -- Runs that nobody is at.
     union all select min(r.started_at) from sync_runs r
       where work = 'runs' and r.tenant_id = t.id and r.ended_at is null and (r.leased_until is null or r.leased_until <= at)

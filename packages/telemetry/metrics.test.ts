@@ -34,6 +34,16 @@ test('counters add up, and two registries share nothing', async () => {
   expect(await two.text()).not.toContain('outcome="hit"')
 })
 
+test('a gauge shows what was set last, and nothing before that or when nobody knows', async () => {
+  const telemetry = metrics()
+  expect(await telemetry.text()).not.toMatch(/^twofold_parked /m)
+  telemetry.gauge('twofold_parked', 3)
+  telemetry.gauge('twofold_parked', 0)
+  expect(await telemetry.text()).toContain('\ntwofold_parked 0\n')
+  telemetry.gauge('twofold_parked', null)
+  expect(await telemetry.text()).not.toMatch(/^twofold_parked /m)
+})
+
 test('every declared metric is published with its help, and no label could name a tenant', async () => {
   const text = await metrics().text()
   for (const [name, { help, kind, labels }] of Object.entries(METRICS)) {

@@ -1,8 +1,9 @@
+import type { Gauge as GaugeName } from '@twofold/core/ports.ts'
 import type { Observation } from '@twofold/operation/http.ts'
-import { Counter, collectDefaultMetrics, Histogram, Registry } from 'prom-client'
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 
 interface Metric {
-  kind: 'histogram' | 'counter'
+  kind: 'histogram' | 'counter' | 'gauge'
   help: string
   labels: readonly string[]
   buckets?: readonly number[]
@@ -33,7 +34,22 @@ export const METRICS = {
     labels: ['what'],
   },
   twofold_cache_total: { kind: 'counter', help: 'Cache lookups that hit or missed, and commands that failed.', labels: ['outcome'] },
+  ...gauges({
+    twofold_agreement_min_percent: 'Of all tenants, how far the two stores agree where they agree least.',
+    twofold_agreement_below_90: 'Tenants whose two stores agree by less than 90 percent: to be alarmed about.',
+    twofold_agreement_unknown: 'Tenants of which this could not be said: the graph was out of reach, or there was no time.',
+    twofold_owed: 'Graph writes on their way.',
+    twofold_oldest_owed_ms: 'How long the oldest of them has been.',
+    twofold_parked: 'Graph writes that used up their attempts.',
+    twofold_drift_open: 'Differences that were found and not repaired yet.',
+    twofold_measured_at_seconds: 'When all this was measured last, in seconds since 1970.',
+  }),
 } as const satisfies Record<string, Metric>
+
+function gauges(helps: Record<GaugeName, string>) {
+  const of = (help: string) => ({ kind: 'gauge', help, labels: [] }) as const
+  return Object.fromEntries(Object.entries(helps).map(([name, help]) => [name, of(help)])) as Record<GaugeName, ReturnType<typeof of>>
+}
 
 type Metrics = typeof METRICS
 type Named<K extends Metric['kind']> = { [N in keyof Metrics]: Metrics[N]['kind'] extends K ? N : never }[keyof Metrics]
@@ -43,6 +59,8 @@ export interface Telemetry {
   /** Every number that one request leaves; what operations are served with as `observe`. */
   observe(observation: Observation): void
   count<N extends Named<'counter'>>(name: N, labels: Labels<N>, n?: number): void
+  /** What stands until the next call; null: not known, so nothing is shown. */
+  gauge(name: GaugeName, value: number | null): void
   /** All of it as Prometheus reads it, and the media type of that. */
   text(): Promise<string>
   readonly contentType: string
@@ -54,7 +72,7 @@ export function metrics({ processes = false } = {}): Telemetry {
   if (processes) collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: 20 })
   const made = Object.entries(METRICS).map(([name, metric]) => [name, make(name, metric, registry)] as const)
   const all = Object.fromEntries(made) as {
-    [N in keyof Metrics]: { histogram: Histogram; counter: Counter }[Metrics[N]['kind']]
+    [N in keyof Metrics]: { histogram: Histogram; counter: Counter; gauge: Gauge }[Metrics[N]['kind']]
   }
 
   return {
@@ -66,13 +84,20 @@ export function metrics({ processes = false } = {}): Telemetry {
       if (replayed) all.twofold_replays_total.inc({ operation })
     },
     count: (name, labels, n = 1) => all[name].inc(labels, n),
+    gauge: (name, value) => (value === null ? all[name].remove() : all[name].set(value)),
     text: () => registry.metrics(),
     contentType: registry.contentType,
   }
 }
 
-function make(name: string, { kind, help, labels, buckets }: Metric, registry: Registry): Histogram | Counter {
+function make(name: string, { kind, help, labels, buckets }: Metric, registry: Registry): Histogram | Counter | Gauge {
   const settings = { name, help, labelNames: [...labels], registers: [registry] }
   if (kind === 'counter') return new Counter(settings)
+  if (kind === 'gauge') {
+    const gauge = new Gauge(settings)
+    // Without labels it would begin as 0, which nobody has measured.
+    gauge.remove()
+    return gauge
+  }
   return new Histogram({ ...settings, buckets: [...(buckets ?? SECONDS)] })
 }

@@ -10,6 +10,8 @@ import {
   type LedgerSum,
   ledgerOf,
   ledgerSums,
+  type ParkedThing,
+  parkedFrom,
   truthOfBuckets,
   truthOfThese,
   unknownToLedger,
@@ -58,7 +60,7 @@ const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
  */
 export async function* check(deps: ProjectDeps, tenant: string, looking: Looking): AsyncGenerator<Slice> {
   const { scope, deep, from } = looking
-  const [ours, [state]] = await deps.db.asTenant(tenant, [ledgerSums(scope), readGeneration])
+  const [ours, [state], refused] = await deps.db.asTenant(tenant, [ledgerSums(scope), readGeneration, parkedFrom(from, scope)])
   const options = { ...looking, generations: looking.generation === undefined ? (state?.generations ?? []) : [looking.generation] }
   const theirs = new Map((await deps.graph.sums(tenant, scope.subjects, options)).map((sum) => [sum.bucket, sum]))
   const mine = new Map(ours.map((sum) => [sum.bucket, sum]))
@@ -66,6 +68,9 @@ export async function* check(deps: ProjectDeps, tenant: string, looking: Looking
   const agrees = (bucket: number) => agree(mine.get(bucket), theirs.get(bucket))
   // Where the sums agree, only a deep check ever looks.
   const seenBy = (one: Difference): Difference => ({ ...one, deep: one.deep || agrees(one.bucket) })
+  // What the writers gave up is no longer on its way. A generation that is being filled never had it.
+  const parked = looking.generation === undefined ? refused.filter((row) => concerns(scope, row.subject, row.namespace)) : []
+  const givenUp = ({ from, next }: Slice) => parked.filter(({ bucket }) => bucket >= from && bucket < next).map(refusedToTheEnd)
   const total = ours.reduce((sum, { nodes }) => sum + nodes, 0)
   const before = ours.reduce((sum, { bucket, nodes }) => (bucket < from ? sum + nodes : sum), 0)
   const nothing = (at: number, done: number): Slice => ({ from: at, next: at, checked: 0, owed: 0, differences: [], total, done })
@@ -82,11 +87,11 @@ export async function* check(deps: ProjectDeps, tenant: string, looking: Looking
     close.push(bucket)
     rows += Math.max(sum?.nodes ?? 0, theirs.get(bucket)?.nodes ?? 0)
     if (rows < ROWS[deep ? 'deep' : 'shallow']) continue
-    slice.differences.push(...(await eye.closer(close, theirs)).map(seenBy))
+    slice.differences.push(...(await eye.closer(close, theirs)).map(seenBy), ...givenUp(slice))
     yield slice
     ;[close, rows, slice] = [[], 0, nothing(slice.next, slice.done)]
   }
-  slice.differences.push(...(await eye.closer(close, theirs)).map(seenBy))
+  slice.differences.push(...(await eye.closer(close, theirs)).map(seenBy), ...givenUp(slice))
   yield slice
 }
 
@@ -262,6 +267,18 @@ function suspected(known: ReadonlyMap<string, Known>, heads: readonly Head[]): S
 const bucketOf = (id: string | null): number => (id !== null && /[0-9a-f]{3}$/.test(id) ? Number.parseInt(id.slice(-3), 16) & 1023 : -1)
 
 const placeOf = ({ bucket, id }: Head): number => (bucket !== null && bucket >= 0 && bucket < BUCKETS ? bucket : bucketOf(id))
+
+const refusedToTheEnd = ({ id, kind, subject, bucket, revision, shown, nothing }: ParkedThing): Difference => ({
+  ...{
+    kind: nothing ? 'missing' : 'stale',
+    store: 'graph',
+    id,
+    what: kind,
+    expected: { revision },
+    found: nothing ? null : { revision: shown },
+  },
+  ...{ remedy: 'project', subject, bucket, deep: false, row: { id, revision }, parked: true, prune: [] },
+})
 
 function orphan(head: Head, held: Shown | undefined): Difference {
   const found = held ? { kind: held.kind, subject: held.subject, ...held.properties } : { revision: head.revision }

@@ -28,7 +28,7 @@ export function noteDrift(
 export const noteDriftOf = (run: string, differences: readonly Difference[], ids: readonly string[], noting: Noting): Statement[] =>
   noteFound(run, differences, sql`d.thing = any(${ids}::text[])`, noting)
 
-/** What was open where somebody looked and is not found again has gone. */
+/** What was open where somebody looked and is not found again has gone; what was parked only once the graph takes it. */
 function noteFound(run: string, differences: readonly Difference[], looked: Statement | null, { now, id }: Noting): Statement[] {
   const rows = new Map(differences.map((one) => [JSON.stringify(named(one)), { ...one, ...named(one), id: id() }]))
   const found = sql`jsonb_to_recordset(${JSON.stringify(
@@ -36,7 +36,7 @@ function noteFound(run: string, differences: readonly Difference[], looked: Stat
   )}::jsonb) as f (id uuid, kind text, thing text, what text, subject text, bucket int, deep boolean)`
   const gone = sql`
     update drift d set repaired_at = ${now}::timestamptz
-    where d.tenant_id = current_tenant() and d.repaired_at is null and ${looked ?? sql`false`}
+    where d.tenant_id = current_tenant() and d.repaired_at is null and not d.parked and ${looked ?? sql`false`}
       and not exists (select from ${found} where f.kind = d.kind and f.thing = d.thing and f.what = d.what)`
   const open = sql`
     insert into drift as d (tenant_id, id, run_id, kind, thing, what, subject, bucket, deep, found_at)

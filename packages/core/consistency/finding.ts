@@ -34,6 +34,8 @@ export interface Difference extends Finding {
   deep: boolean
   /** The ledger row as it was judged; null when there is none. */
   row: { id: string; revision: number } | null
+  /** The graph refused it in every attempt. */
+  parked?: true
   /** To be owed for the first time. */
   unknown?: Unknown
   /** To be taken away first. */

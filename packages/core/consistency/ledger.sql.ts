@@ -1,4 +1,5 @@
 import { type LedgerRow, truthOf } from '../graph/lease.sql.ts'
+import { namespaceOf } from '../graph/parked.sql.ts'
 import type { NodeKind } from '../graph/port.ts'
 import { within } from '../namespaces/inside.sql.ts'
 import type { Range } from '../ports.ts'
@@ -32,7 +33,7 @@ export const ledgerSums = ({ subjects, ranges, narrow }: Scope): Statement<Ledge
         ? sql`and exists (select from memories m where m.tenant_id = l.tenant_id and m.id = l.id and ${within(sql`m.namespace`, ranges)})`
         : sql``
     })::int as memories,
-    count(*) filter (where l.revision <> l.shown)::int as owed
+    count(*) filter (where l.revision <> l.shown and l.parked_at is null)::int as owed
   from ledger l where l.tenant_id = current_tenant() and ${of(subjects)} group by l.bucket`
 
 /** What the graph is known to show of one thing; no digest: nothing. */
@@ -49,6 +50,23 @@ export interface Known {
 export const ledgerOf = (buckets: readonly number[], { subjects }: Scope): Statement<Known> => sql<Known>`
   select l.id, l.bucket::int as bucket, l.shown, l.revision = l.shown as settled, l.digest_high as high, l.digest_low as low, l.degree
   from ledger l where l.tenant_id = current_tenant() and l.bucket = any(${buckets}::smallint[]) and ${of(subjects)}`
+
+export interface ParkedThing {
+  id: string
+  kind: NodeKind
+  subject: string
+  namespace: string | null
+  bucket: number
+  revision: number
+  shown: number
+  /** The graph is not known to show anything of it. */
+  nothing: boolean
+}
+
+/** What the graph refused in every attempt, in this bucket and those after it. */
+export const parkedFrom = (bucket: number, { subjects }: Scope): Statement<ParkedThing> => sql<ParkedThing>`
+  select l.id, l.kind, l.subject, ${namespaceOf} as namespace, l.bucket::int as bucket, l.revision, l.shown, l.digest_high is null as nothing
+  from ledger l where l.tenant_id = current_tenant() and l.parked_at is not null and l.bucket >= ${bucket}::int and ${of(subjects)} order by l.bucket, l.id`
 
 /** A ledger row with its truth of the same moment. */
 export interface Judged extends LedgerRow {

@@ -1,3 +1,4 @@
+import { unpark } from '../graph/parked.sql.ts'
 import type { GraphSession, Pruned } from '../graph/port.ts'
 import type { ProjectDeps } from '../graph/project.ts'
 import { readGeneration } from '../graph/query.sql.ts'
@@ -13,7 +14,7 @@ export interface Repaired {
 /**
  * Repairs what a check found, through the same graph writes as ever: what differs is owed again, so that the graph is
  * told what Postgres says at that moment. Before that, what no projection can reach is taken away, exactly as it was
- * reported. A row that moved since it was judged is left to whoever moved it. Costs what differs, and harmless twice.
+ * reported. What is parked gets one more attempt. A row that moved since it was judged is left to whoever moved it. Costs what differs, and harmless twice.
  */
 export async function repair(
   deps: ProjectDeps,
@@ -26,9 +27,11 @@ export async function repair(
   const owed = unique(differences.flatMap(({ row }) => (row ? [row] : [])))
   const unknown = unique(differences.flatMap(({ unknown }) => (unknown ? [unknown] : [])))
   const strange = differences.flatMap(({ row, unknown, id }) => (row || unknown || id === null ? [] : [id])).filter((id) => UUID.test(id))
-  const [, , known, [state]] = await deps.db.asTenant(tenant, [
+  const parked = differences.flatMap(({ row, parked }) => (row && parked ? [row.id] : []))
+  const [, , , known, [state]] = await deps.db.asTenant(tenant, [
     oweAgain(owed, now),
     oweUnknown(unknown, now),
+    unpark(parked),
     knownIds(strange),
     readGeneration,
   ])

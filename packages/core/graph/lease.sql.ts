@@ -170,31 +170,45 @@ export const settleLeased = (
   )}::jsonb) as s (id uuid, revision int, version int, high int, low int, degree int)),
   mine as materialized (
     select l.id from ledger l cross join graph_state() g
-    where l.tenant_id = current_tenant() and l.lease = ${lease}::uuid and g.epoch = ${epoch}::int order by l.id for update of l)
-  update ledger l set shown = s.revision, shown_version = s.version, shown_at = ${now}::timestamptz, digest_high = s.high, digest_low = s.low, degree = s.degree,
-    tombstone_at = case when s.high is null then ${now}::timestamptz end, lease = null, leased_until = null,
-    attempts = 0, not_before = null, failure = null,
-    owed_since = case when l.revision = s.revision then l.owed_since else greatest(l.owed_since, ${readAt}::timestamptz) end
-  from s join mine using (id)
-  where l.tenant_id = current_tenant() and l.id = s.id and l.lease = ${lease}::uuid
-  returning l.id, l.revision, l.shown`
+    where l.tenant_id = current_tenant() and l.lease = ${lease}::uuid and g.epoch = ${epoch}::int order by l.id for update of l),
+  settled as (
+    update ledger l set shown = s.revision, shown_version = s.version, shown_at = ${now}::timestamptz, digest_high = s.high, digest_low = s.low, degree = s.degree,
+      tombstone_at = case when s.high is null then ${now}::timestamptz end, lease = null, leased_until = null,
+      attempts = 0, not_before = null, failure = null,
+      owed_since = case when l.revision = s.revision then l.owed_since else greatest(l.owed_since, ${readAt}::timestamptz) end
+    from s join mine using (id)
+    where l.tenant_id = current_tenant() and l.id = s.id and l.lease = ${lease}::uuid
+    returning l.id, l.revision, l.shown),
+  -- What was once parked is shown at last.
+  repaired as (
+    update drift d set repaired_at = ${now}::timestamptz
+    from settled where d.tenant_id = current_tenant() and d.thing = settled.id::text and d.parked and d.repaired_at is null)
+  select id, revision, shown from settled`
 
 /**
- * Notes what the graph refused: tried again later and later, parked at the last attempt until somebody changes it.
- * Whatever was owed anew since it was read deserves a new attempt at once.
+ * Notes what the graph refused: tried again later and later, parked at the last attempt until somebody changes or retries
+ * it, and named as drift from then on. Whatever was owed anew since it was read deserves a new attempt at once.
  */
 export const failLeased = (
   rows: readonly { id: string; revision: number; failure: string }[],
-  { attempts, baseSeconds }: { attempts: number; baseSeconds: number },
+  { attempts, baseSeconds, id }: { attempts: number; baseSeconds: number; id: () => string },
   { lease, now }: LeaseTerms,
 ): Statement => sql`
-  with s as (select * from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as s (id uuid, revision int, failure text)),
-  mine as materialized (select l.id from ledger l where l.tenant_id = current_tenant() and l.lease = ${lease}::uuid order by l.id for update)
-  update ledger l set lease = null, leased_until = null, failure = s.failure,
-    not_before = ${now}::timestamptz + least(${baseSeconds}::float8 * 2 ^ (l.attempts - 1), 3600) * interval '1 second',
-    parked_at = case when l.attempts >= ${attempts}::int then ${now}::timestamptz end
-  from s join mine using (id)
-  where l.tenant_id = current_tenant() and l.id = s.id and l.revision = s.revision`
+  with s as (select * from jsonb_to_recordset(${JSON.stringify(
+    rows.map((row) => ({ ...row, drift: id() })),
+  )}::jsonb) as s (id uuid, revision int, failure text, drift uuid)),
+  mine as materialized (select l.id from ledger l where l.tenant_id = current_tenant() and l.lease = ${lease}::uuid order by l.id for update),
+  failed as (
+    update ledger l set lease = null, leased_until = null, failure = s.failure,
+      not_before = ${now}::timestamptz + least(${baseSeconds}::float8 * 2 ^ (l.attempts - 1), 3600) * interval '1 second',
+      parked_at = case when l.attempts >= ${attempts}::int then ${now}::timestamptz end
+    from s join mine using (id)
+    where l.tenant_id = current_tenant() and l.id = s.id and l.revision = s.revision
+    returning l.id, l.kind, l.subject, l.bucket, l.digest_high is null as missing, l.parked_at, s.drift)
+  insert into drift as d (tenant_id, id, kind, thing, what, subject, bucket, deep, parked, found_at)
+  select current_tenant(), f.drift, case when f.missing then 'missing' else 'stale' end, f.id::text, f.kind, f.subject, f.bucket, false, true, ${now}::timestamptz
+  from failed f where f.parked_at is not null order by 3, 4, 5
+  on conflict (tenant_id, kind, thing, what) where repaired_at is null do update set parked = true`
 
 /** Gives back whatever this lease still holds; an attempt that the graph's absence spoiled does not count. */
 export const releaseLeased = ({ lease }: LeaseTerms): Statement => sql`

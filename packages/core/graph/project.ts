@@ -17,7 +17,7 @@ import { projectionOf } from './projection.ts'
 /** Rows in one lease and one graph transaction: a hundred memories with four entities each. */
 export const MOST_ROWS = 500
 /** A row that the graph refuses is tried this often, 2, 4, 8 … seconds apart, then parked. */
-const ATTEMPTS = 5
+export const ATTEMPTS = 5
 const BASE_SECONDS = 2
 /** What is left of a lease for settling when a graph transaction has used up its time. */
 const SETTLING_SHARE = 0.2
@@ -205,7 +205,7 @@ async function settle(
   const shown = applied.taken.map((projection) => settled(projection, read.get(projection.id) as LedgerRow))
   const [rows] = await deps.db.asTenant(tenant, [
     settleLeased(shown, epoch, leased.now, terms),
-    failLeased(applied.refused, { attempts: ATTEMPTS, baseSeconds: BASE_SECONDS }, terms),
+    failLeased(applied.refused, { attempts: ATTEMPTS, baseSeconds: BASE_SECONDS, id: deps.id }, terms),
     releaseLeased(terms),
   ])
   const noted = new Map(rows.map((row) => [row.id, row]))

@@ -1,11 +1,12 @@
 import type { Caller } from '@twofold/operation/caller.ts'
 import { z } from 'zod'
 import { countDrift } from '../consistency/drift.sql.ts'
-import { GraphStoreError } from '../failures.ts'
 import { graphStanding } from '../graph/lag.sql.ts'
-import { readGeneration } from '../graph/query.sql.ts'
+import { parkedRows } from '../graph/parked.sql.ts'
+import { Parked } from '../graph/parked.ts'
 import type { Deps } from '../ports.ts'
 import { type Statement, sql } from '../sql.ts'
+import { Agreement, agreementOf, inPostgres } from './agreement.ts'
 
 const Health = z
   .object({
@@ -16,8 +17,6 @@ const Health = z
     disabled: z.boolean().optional(),
   })
   .meta({ id: 'StoreHealth' })
-
-export const Agreement = z.object({ vectorStoreCount: z.number(), graphStoreCount: z.number(), syncPercentage: z.number() })
 
 export const Status = z.object({
   status: z.enum(['healthy', 'degraded', 'unhealthy']),
@@ -32,54 +31,56 @@ export const Status = z.object({
     deadLetters: z.number().meta({ description: 'Graph writes that used up their attempts.' }),
   }),
   sync: Agreement,
+  parked: z.array(Parked).meta({
+    description: 'Dead letters: what the graph refused in every attempt, longest first, at most ten of those that the key may see.',
+  }),
 })
 export type Status = z.infer<typeof Status>
 
 /** What is owed for longer than this is no longer on its way, it is late. */
 const LATE_MS = 60_000
+/** Parked things that are named. */
+const MOST_PARKED = 10
 
-interface Counts {
-  memories: number
-  vectors: number
-  owed_embeddings: number
-  owed_entities: number
+interface Owing {
+  embeddings: number
+  entities: number
+  /** Since when the longest waiting memory owes one of them. */
+  oldest: string | null
 }
 
-const counts = (model: string): Statement<Counts> => sql<Counts>`
-  select
-    (select count(*) from readable_memories m where m.tenant_id = current_tenant() and m.deleted_at is null)::int as memories,
-    (select count(*) from embeddings e where e.tenant_id = current_tenant() and e.model = ${model} and e.live)::int as vectors,
-    (select count(*) from memories m where m.tenant_id = current_tenant() and m.owes_embedding and m.deleted_at is null)::int as owed_embeddings,
-    (select count(*) from memories m where m.tenant_id = current_tenant() and m.owes_entities and m.deleted_at is null)::int as owed_entities`
+const owing: Statement<Owing> = sql<Owing>`
+  select count(*) filter (where m.owes_embedding)::int as embeddings, count(*) filter (where m.owes_entities)::int as entities, iso(min(m.updated_at)) as oldest
+  from memories m
+  where m.tenant_id = current_tenant() and (m.owes_embedding or m.owes_entities) and m.deleted_at is null and m.pending_until is null`
 
-/** How the tenant's two stores stand to each other, counted in the stores in this request, and how the stores themselves are. */
+/**
+ * How the tenant's two stores stand to each other, counted in the stores in this request, and how the stores themselves
+ * are. Healthy is only what has every store, no drift, nothing parked, and owes nothing for longer than a minute.
+ */
 export async function status(deps: Deps, caller: Caller): Promise<Status> {
+  const { graphEnabled } = deps.settings
   const { authorized, rows } = await deps.db.asCaller(caller, null, [
-    counts(deps.embedder.model),
+    ...inPostgres(deps),
+    owing,
     graphStanding,
-    readGeneration,
     countDrift,
+    parkedRows(MOST_PARKED),
   ])
-  const [[count], [inLedger], [state], [drift]] = rows
+  const [counted, generation, [owed], [inLedger], [drift], parked] = rows
   // A graph that is switched off is owed nothing, whatever the ledger notes of entities.
-  const standing = deps.settings.graphEnabled ? inLedger : undefined
-  const [vectorStore, graphStore, cache, inGraph] = await Promise.all([
+  const standing = graphEnabled ? inLedger : undefined
+  const [vectorStore, graphStore, cache, { memories, ...sync }] = await Promise.all([
     deps.db.health(),
     deps.graph.health(),
     deps.cache.health(),
-    countGraph(deps, authorized.tenant, state?.generations ?? []),
+    agreementOf(deps, authorized.tenant, [counted, generation]),
   ])
-  const { memories = 0, vectors = 0, owed_embeddings = 0, owed_entities = 0 } = count ?? {}
-  const oldest = standing?.oldest_owed
-  const oldestOwedMs = oldest ? Math.max(0, deps.now().getTime() - Date.parse(oldest)) : 0
-  const sync = {
-    vectorStoreCount: vectors,
-    graphStoreCount: inGraph,
-    syncPercentage: agreement(memories, vectors, deps.settings.graphEnabled ? inGraph : vectors),
-  }
+  const since = [standing?.oldest_owed, owed?.oldest].flatMap((time) => (time ? [Date.parse(time)] : []))
+  const oldestOwedMs = Math.max(0, ...since.map((time) => deps.now().getTime() - time))
   const late = oldestOwedMs > LATE_MS || (standing?.parked ?? 0) > 0
-  const drifts = deps.settings.graphEnabled && (drift?.open ?? 0) > 0
-  const fine = [vectorStore, graphStore, cache].every((store) => store.disabled || store.healthy)
+  const drifts = graphEnabled && (drift?.open ?? 0) > 0
+  const fine = [vectorStore, graphStore, cache].every((store) => store.disabled || store.healthy) && sync.syncPercentage !== null
   return {
     status: vectorStore.available ? (fine && !late && !drifts ? 'healthy' : 'degraded') : 'unhealthy',
     stores: { vectorStore, graphStore, cache },
@@ -88,25 +89,12 @@ export async function status(deps: Deps, caller: Caller): Promise<Status> {
       ...sync,
       totalMemories: memories,
       owedGraphWrites: standing?.owed ?? 0,
-      owedEmbeddings: owed_embeddings,
-      owedEntities: owed_entities,
+      owedEmbeddings: owed?.embeddings ?? 0,
+      owedEntities: owed?.entities ?? 0,
       oldestOwedMs,
       deadLetters: standing?.parked ?? 0,
     },
     sync,
+    parked: graphEnabled ? parked : [],
   }
 }
-
-async function countGraph(deps: Deps, tenant: string, generations: readonly number[]): Promise<number> {
-  if (!deps.settings.graphEnabled) return 0
-  try {
-    return (await deps.graph.counts(tenant, { generations, timeoutMs: deps.settings.graphDeadlineMs })).memories
-  } catch (error) {
-    if (error instanceof GraphStoreError) return 0
-    throw error
-  }
-}
-
-/** The share of memories that both stores have, in percent with two decimals; an empty tenant agrees. */
-const agreement = (memories: number, vectors: number, inGraph: number): number =>
-  memories === 0 ? 100 : Math.min(100, Math.round((Math.min(vectors, inGraph) / memories) * 10_000) / 100)

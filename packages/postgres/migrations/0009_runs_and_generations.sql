@@ -109,6 +109,7 @@ language sql stable security definer set search_path = twofold, pg_temp as $$
     union all select min(c.since) from collectable c where work = 'collect' and c.tenant_id = t.id
     union all select min(l.tombstone_at) from ledger l where work = 'tombstones' and l.tenant_id = t.id and l.tombstone_at <= at
     union all select min(k.created_at) from idempotency_keys k where work = 'requests' and k.tenant_id = t.id and k.created_at <= at
+    union all select min(l.parked_at) from ledger l where work = 'parked' and l.tenant_id = t.id and l.parked_at <= at
     -- Runs that nobody is at.
     union all select min(r.started_at) from sync_runs r
       where work = 'runs' and r.tenant_id = t.id and r.ended_at is null and (r.leased_until is null or r.leased_until <= at)

@@ -33,3 +33,27 @@ $$;
 create function twofold.schedule_begun(schedule text) returns timestamptz
 language sql stable security definer set search_path = twofold, pg_temp as
 $$ select begun_at from schedules where name = schedule $$;
+
+-- What the graph refused to the end is drift too, found by the writer and by no run, until the graph takes it.
+alter table twofold.drift alter column run_id drop not null;
+alter table twofold.drift add column parked boolean not null default false;
+insert into twofold.drift (tenant_id, id, kind, thing, what, subject, bucket, deep, parked, found_at)
+select l.tenant_id, gen_random_uuid(), case when l.digest_high is null then 'missing' else 'stale' end, l.id::text, l.kind, l.subject, l.bucket, false, true, l.parked_at
+from twofold.ledger l where l.parked_at is not null
+on conflict (tenant_id, kind, thing, what) where repaired_at is null do update set parked = true;
+create index drift_parked on twofold.drift (tenant_id, thing) where parked and repaired_at is null;
+create index ledger_parked on twofold.ledger (tenant_id, parked_at) where parked_at is not null;
+
+-- How the graph stands over all tenants, for the alarms; it names none.
+create function twofold.graph_standing_of_all() returns table (owed int, oldest_owed timestamptz, parked int, drift int)
+language sql stable security definer set search_path = twofold, pg_temp as $$
+  select (select count(*) from ledger l where l.revision <> l.shown and l.parked_at is null)::int,
+    (select min(l.owed_since) from ledger l where l.revision <> l.shown and l.parked_at is null),
+    (select count(*) from ledger l where l.parked_at is not null)::int,
+    (select count(*) from drift d where d.repaired_at is null)::int
+$$;
+
+-- Tenants in an order that another seed changes, so that who has no time for all of them looks at others the next time.
+create function twofold.tenants_shuffled(seed text) returns table (tenant uuid)
+language sql stable security definer set search_path = twofold, pg_temp as
+$$ select t.uuid from tenants t where t.suspended_at is null order by md5(t.uuid || seed) $$;

@@ -1,0 +1,18 @@
+import { Retried, retryParked as retry } from '@twofold/core/graph/parked.ts'
+import { z } from 'zod'
+import { lambda } from '../lambda.ts'
+import { operation } from '../operation.ts'
+
+export const retryParked = operation({
+  name: 'persistence.retry_parked',
+  method: 'post',
+  path: '/api/persistence/parked/{id}/retry',
+  scope: 'sync',
+  summary: 'Offer what the graph refused in every attempt to it once more.',
+  input: z.strictObject({ id: z.uuid() }),
+  output: Retried,
+  write: false,
+  handle: (deps, { id }, caller) => retry(deps, caller, id),
+})
+
+export const handler = lambda(retryParked)

@@ -1,0 +1,12 @@
+import { measure as measureAll } from '@twofold/core/status/measure.ts'
+import { scheduled } from './scheduled.ts'
+
+/** How all tenants stand, for the alarms. */
+export const measure = scheduled({
+  name: 'measure',
+  every: 'MEASURE_INTERVAL_MS',
+  longestMs: 45_000,
+  work: ({ deps, until }) => measureAll(deps, until),
+})
+
+export const handler = measure.handler

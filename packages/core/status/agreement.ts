@@ -1,0 +1,61 @@
+import { z } from 'zod'
+import { GraphStoreError } from '../failures.ts'
+import { readGeneration } from '../graph/query.sql.ts'
+import type { Deps, Rows } from '../ports.ts'
+import { type Statement, sql } from '../sql.ts'
+
+const UNKNOWN = 'Null while the graph cannot be reached: nobody knows then.'
+
+/** How far the two stores agree, counted in them. */
+export const Agreement = z.object({
+  vectorStoreCount: z.number(),
+  graphStoreCount: z.number().nullable().meta({ description: UNKNOWN }),
+  syncPercentage: z
+    .number()
+    .nullable()
+    .meta({ description: `Memories that both stores have, of 100. ${UNKNOWN}` }),
+})
+export type Agreement = z.infer<typeof Agreement>
+
+interface Counts {
+  memories: number
+  vectors: number
+}
+
+const counts = (model: string): Statement<Counts> => sql<Counts>`
+  select
+    (select count(*) from readable_memories m where m.tenant_id = current_tenant() and m.deleted_at is null)::int as memories,
+    (select count(*) from embeddings e where e.tenant_id = current_tenant() and e.model = ${model} and e.live)::int as vectors`
+
+/** What `agreementOf` needs to know from Postgres. */
+export const inPostgres = (deps: Pick<Deps, 'embedder'>) => [counts(deps.embedder.model), readGeneration] as const
+
+/** Counts the tenant's memories in the graph too, which is not asked where the deployment has none. */
+export async function agreementOf(
+  deps: Pick<Deps, 'graph' | 'settings'>,
+  tenant: string,
+  [[count], [state]]: Rows<ReturnType<typeof inPostgres>>,
+): Promise<Agreement & { memories: number }> {
+  const { memories = 0, vectors = 0 } = count ?? {}
+  const { graphEnabled, graphDeadlineMs: timeoutMs } = deps.settings
+  const inGraph = graphEnabled ? await countGraph(deps, tenant, state?.generations ?? [], timeoutMs) : 0
+  return {
+    memories,
+    vectorStoreCount: vectors,
+    graphStoreCount: inGraph,
+    syncPercentage: inGraph === null ? null : share(graphEnabled ? Math.min(vectors, inGraph) : vectors, memories),
+  }
+}
+
+async function countGraph({ graph }: Pick<Deps, 'graph'>, tenant: string, generations: readonly number[], timeoutMs: number) {
+  try {
+    return (await graph.counts(tenant, { generations, timeoutMs })).memories
+  } catch (error) {
+    if (error instanceof GraphStoreError) return null
+    throw error
+  }
+}
+
+/** In percent with two decimals, rounded down, so that 100 means all; an empty tenant agrees. */
+const share = (both: number, memories: number): number =>
+  memories === 0 ? 100 : Math.min(100, Math.floor((both * 10_000) / memories) / 100)

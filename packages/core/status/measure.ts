@@ -1,0 +1,72 @@
+import type { Deps } from '../ports.ts'
+import { sql } from '../sql.ts'
+import { agreementOf, inPostgres } from './agreement.ts'
+
+/** Whoever agrees by less is to be alarmed about. */
+const ALARM_PERCENT = 90
+/** Tenants counted at once. */
+const AT_ONCE = 4
+
+export interface Measured {
+  tenants: number
+  /** How far the stores agree where they agree least; null when it could be said of nobody. */
+  lowest: number | null
+  below90: number
+  /** Tenants of which it could not be said: the graph was out of reach, or there was no time. */
+  unknown: number
+  owed: number
+  oldestOwedMs: number
+  parked: number
+  drift: number
+}
+
+/**
+ * Measures how all tenants stand, counted in the stores, and sets the gauges that alarms look at. What time does not
+ * suffice for is counted as unknown; another round begins with others.
+ */
+export async function measure(deps: Deps, until: Date): Promise<Measured> {
+  const [[standing], tenants] = await deps.db.across([
+    sql<{ owed: number; oldest: string | null; parked: number; drift: number }>`
+      select owed, iso(oldest_owed) as oldest, parked, drift from graph_standing_of_all()`,
+    sql<{ tenant: string }>`select tenant from tenants_shuffled(${deps.id()})`,
+  ])
+  const now = deps.now()
+  const known: number[] = []
+  for (let i = 0; i < tenants.length && deps.now() < until; i += AT_ONCE) {
+    const agreements = await Promise.all(tenants.slice(i, i + AT_ONCE).map(({ tenant }) => agreementIn(deps, tenant)))
+    for (const each of agreements) if (each !== null) known.push(each)
+  }
+  const { owed = 0, oldest = null, parked = 0, drift = 0 } = deps.settings.graphEnabled ? (standing ?? {}) : {}
+  const measured: Measured = {
+    tenants: tenants.length,
+    lowest: known.length === 0 ? null : known.reduce((least, each) => Math.min(least, each)),
+    below90: known.filter((each) => each < ALARM_PERCENT).length,
+    unknown: tenants.length - known.length,
+    ...{ owed, parked, drift, oldestOwedMs: oldest === null ? 0 : Math.max(0, now.getTime() - Date.parse(oldest)) },
+  }
+  publish(deps, measured, now)
+  return measured
+}
+
+/** One tenant's trouble is not another's: whoever cannot be counted is unknown. */
+async function agreementIn(deps: Deps, tenant: string): Promise<number | null> {
+  try {
+    return (await agreementOf(deps, tenant, await deps.db.asTenant(tenant, inPostgres(deps)))).syncPercentage
+  } catch (error) {
+    deps.log.warn('measure.failed', { error })
+    return null
+  }
+}
+
+function publish({ gauge, log }: Deps, measured: Measured, now: Date): void {
+  gauge('twofold_agreement_min_percent', measured.lowest)
+  gauge('twofold_agreement_below_90', measured.below90)
+  gauge('twofold_agreement_unknown', measured.unknown)
+  gauge('twofold_owed', measured.owed)
+  gauge('twofold_oldest_owed_ms', measured.oldestOwedMs)
+  gauge('twofold_parked', measured.parked)
+  gauge('twofold_drift_open', measured.drift)
+  gauge('twofold_measured_at_seconds', now.getTime() / 1000)
+  log.info('agreement.measured', { ...measured })
+  if (measured.below90 > 0) log.error('agreement.below_90', { tenants: measured.below90, lowest: measured.lowest })
+}
