@@ -24,6 +24,7 @@ let id: string
 let keyId: string
 let anna: string
 let parked: string
+let runId: string
 let promised: string
 const before = { ...process.env }
 beforeAll(async () => {
@@ -36,6 +37,7 @@ beforeAll(async () => {
   promised = (await tenant.post('/v1/commitments', { userId: 'alice', title: 'Call', owner: 'me' })).json.memory.id
   parked = (await tenant.add({ content: 'refused until now' })).id
   await here.owner(`update twofold.ledger set parked_at = now() where id = '${parked}'`)
+  runId = (await tenant.post('/api/persistence/sync', { operation: 'check', userId: 'bob' })).json.runId
   keyId = (await tenant.post('/v1/keys', { name: 'x', scopes: ['sync'], namespaces: ['*'] })).json.key.id
 })
 afterAll(async () => {
@@ -115,6 +117,8 @@ const CALLS: Record<string, () => Call> = {
   'persistence.retry_parked': () => ({ parameters: { id: parked }, answers: { id: parked, state: 'shown' } }),
   'persistence.status': () => ({ answers: { status: 'healthy' } }),
   'persistence.sync': () => ({ body: { operation: 'check', userId: 'alice' }, answers: { operation: 'check', done: true } }),
+  'persistence.sync_run': () => ({ parameters: { runId }, answers: { runId, done: true } }),
+  'persistence.stop_sync': () => ({ parameters: { runId }, answers: { runId, done: true } }),
   'persistence.sync_stats': () => ({ answers: { stats: { drift: { open: 0 } } } }),
   'keys.make': () => ({ body: { name: 'y', scopes: ['sync'], namespaces: ['*'] }, status: 201, answers: { key: { name: 'y' } } }),
   'keys.list': () => ({ answers: { nextCursor: null } }),
