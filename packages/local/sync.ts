@@ -70,6 +70,7 @@ const key =
   TWOFOLD_API_KEY ||
   (existsSync(kept) ? readFileSync(kept, 'utf8').trim() : fail(`TWOFOLD_API_KEY is not set, and there is no key in ${kept}.`))
 const call = caller(url, key)
+let phase: string | null = null
 const path = (run: string) => `/api/persistence/sync/${run}`
 
 try {
@@ -85,7 +86,12 @@ try {
   const agree = answer.operation === 'check' || values['dry-run'] ? inconsistencies.length === 0 : failed === 0
   process.exitCode = answer.status === 'failed' || answer.status === 'stopped' ? 2 : agree ? 0 : 1
 } catch (error) {
-  fail((error as Error).message)
+  const away = error instanceof TypeError && error.message === 'fetch failed'
+  fail(
+    away
+      ? `No service answers at ${url}. It is started by npm start; another address is named by --url or TWOFOLD_URL.`
+      : (error as Error).message,
+  )
 }
 
 function begin(): Promise<SyncAnswer> {
@@ -104,8 +110,6 @@ function begin(): Promise<SyncAnswer> {
     dryRun: values['dry-run'],
   })
 }
-
-let phase: string | null = null
 
 /** On a terminal one line that is written over, elsewhere a line for each phase. */
 function show({ progress, runId }: SyncAnswer): void {
