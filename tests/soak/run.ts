@@ -1,0 +1,114 @@
+import { writeFile } from 'node:fs/promises'
+import { cpus, loadavg, totalmem } from 'node:os'
+import { parseArgs } from 'node:util'
+import type { Running } from '@twofold/servers/server.ts'
+import { servers, startKept } from '@twofold/servers/servers.ts'
+import { LENGTH, RUNS, soak, soakAll, told } from './property.ts'
+import type { Place } from './stores.ts'
+
+// npm run soak: random operations and faults on the servers that TEST_… name, else on those of `npm run servers`.
+
+const USAGE = `npm run soak -- [--operations 1000000] [--minutes n] [--seed 1] [--lanes 3] [--write]
+  --operations  how many, on native Postgres and Neo4j
+  --minutes     ends after so many, however many they were
+  --seed        the first seed; each is ${RUNS} runs of ${LENGTH} operations
+  --path        replays what a failure named, with its --seed
+  --lanes       how many runs at a time
+  --tables      keeps the graph in tables of Postgres
+  --write       the figures into tests/soak/SOAK.md`
+
+const { values } = parseArgs({
+  options: {
+    operations: { type: 'string', default: '1000000' },
+    minutes: { type: 'string', default: 'Infinity' },
+    seed: { type: 'string', default: '1' },
+    lanes: { type: 'string', default: '3' },
+    path: { type: 'string' },
+    tables: { type: 'boolean', default: false },
+    write: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
+  },
+})
+const [operations, minutes, seed, lanes] = [values.operations, values.minutes, values.seed, values.lanes].map(Number) as [
+  number,
+  number,
+  number,
+  number,
+]
+if (values.help || [operations, minutes, seed, lanes].some((n) => !(n > 0))) {
+  process.stderr.write(`${USAGE}\n`)
+  process.exit(values.help ? 0 : 1)
+}
+
+const say = (line: string) => process.stderr.write(`${line}\n`)
+const PER_SEED = RUNS * LENGTH
+const started: Running[] = []
+const places: Place[] = []
+let failure: string | null
+try {
+  await serve('postgres')
+  if (!values.tables) await serve('neo4j')
+  // The servers' variables are read when these are loaded.
+  const { inNeo4j, inTables } = await import('./stores.ts')
+  const open = values.tables ? inTables : inNeo4j
+  for (let i = 0; i < (values.path === undefined ? lanes : 1); i++) places.push(await open())
+  failure = values.path === undefined ? await all() : await replay(values.path)
+} finally {
+  for (const place of places) await place.close()
+  for (const server of started) await server.stop()
+}
+if (failure !== null) say(failure)
+process.exit(failure === null ? 0 : 1)
+
+async function serve(name: 'postgres' | 'neo4j'): Promise<void> {
+  if (process.env[name === 'postgres' ? 'TEST_DATABASE_URL' : 'TEST_NEO4J_URI']) return
+  const server = servers.find((one) => one.name === name) as (typeof servers)[number]
+  const { running, started: mine } = await startKept(server, process.env, say)
+  if (mine) started.push(running)
+  Object.assign(process.env, running.variables)
+}
+
+async function replay(path: string): Promise<string | null> {
+  const details = await soak(places[0] as Place, seed, path)
+  return details.failed ? told(details) : null
+}
+
+async function all(): Promise<string | null> {
+  const begun = Date.now()
+  const wanted = Math.ceil(operations / PER_SEED)
+  let seeds = 0
+  const failed = await soakAll(places, {
+    seed,
+    wanted,
+    until: begun + minutes * 60_000,
+    done(n) {
+      seeds = n
+      const rate = (n * PER_SEED) / (Date.now() - begun)
+      const left = Math.min(((wanted - n) * PER_SEED) / rate, begun + minutes * 60_000 - Date.now())
+      say(`${n * PER_SEED} operations, ${Math.round(rate * 1000)} a second, ${Math.max(0, Math.ceil(left / 60_000))} min left`)
+    },
+  })
+  const figures = report(seeds, (Date.now() - begun) / 1000, failed)
+  process.stdout.write(figures)
+  if (values.write) await writeFile(new URL('SOAK.md', import.meta.url), figures)
+  return failed
+}
+
+function report(seeds: number, seconds: number, failed: string | null): string {
+  const count = (n: number) => n.toLocaleString('en')
+  return `# The random soak
+
+Made by \`npm run soak -- --write\`. What is done, what goes wrong and what must hold afterwards is said in [README.md](README.md).
+
+| | |
+|---|---|
+| date | ${new Date().toISOString().slice(0, 10)} |
+| truth | native Postgres |
+| graph | ${values.tables ? 'tables in Postgres' : 'Neo4j'} |
+| operations | ${count(seeds * PER_SEED)}, in ${count(seeds * RUNS)} runs of ${LENGTH} |
+| seeds | ${seed} to ${seed + seeds - 1} |
+| time | ${Math.round(seconds / 60)} min, ${Math.round((seeds * PER_SEED) / seconds)} operations a second |
+| machine | ${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}, ${Math.round(totalmem() / 1e9)} GB, load ${loadavg()[2]?.toFixed(1)}, Node ${process.versions.node} |
+| failures | ${failed === null ? 'none' : '1'} |
+${failed === null ? '' : `\n\`\`\`\n${failed}\n\`\`\`\n`}`
+}
