@@ -43,6 +43,8 @@ const LONGEST_PAUSE_MS = 300_000
 /** Failures one after the other, without a step in between, after which a run is given up: more than an hour. */
 const MOST_FAILURES = 20
 const WAIT_MS = 2_000
+/** What one call of the graph may take in any case: a request and a schedule have more than that left when their time is up. */
+const STEP_MS = 8_000
 
 export interface Advancing {
   until: Date
@@ -84,7 +86,7 @@ export async function advance(
   const note = async () => (await deps.db.asTenant(tenant, [noteStep(run, terms(LEASE_MS))]))[0][0]
 
   async function go(session: GraphSession): Promise<void> {
-    const timeoutMs = Math.max(1000, until.getTime() - deps.now().getTime())
+    const timeoutMs = Math.max(STEP_MS, until.getTime() - deps.now().getTime())
     const work: Work = { deps, tenant, run: run as RunRow, scope: scopeOf((run as RunRow).prefixes), session, timeoutMs, signal }
     const plan = planOf(work.run)
     const enter = (name: string) =>
