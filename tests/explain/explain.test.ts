@@ -10,6 +10,7 @@ import { readEntity } from '@twofold/core/entities/read.ts'
 import { findRelated, RelatedQuery } from '@twofold/core/entities/related.ts'
 import { forgetRequests } from '@twofold/core/forget-requests.ts'
 import { type EntitiesQuery, listEntities } from '@twofold/core/graph/entities.ts'
+import { retryOld } from '@twofold/core/graph/parked.ts'
 import { project } from '@twofold/core/graph/project.ts'
 import { purgeTombstones } from '@twofold/core/graph/purge.ts'
 import { GraphQuery, queryGraph } from '@twofold/core/graph/query.ts'
@@ -339,6 +340,13 @@ const WORK: Case[] = [
     [OWED],
   ],
   [
+    'what was given up',
+    () => retryOld(w.deps, TENANT, new Date(), 20),
+    ['ledger_parked (tenant_id, parked_at)', 'drift_parked (tenant_id, thing)'],
+    // An index of nothing but what is parked.
+    ['ledger_parked (tenant_id)'],
+  ],
+  [
     'tombstones of the past',
     () => purgeTombstones(w.deps, TENANT),
     ['nodes_gone (tenant_id, generation, gone_at)', 'ledger_tombstones (tenant_id, tombstone_at)'],
@@ -396,6 +404,7 @@ describe('inside the database', () => {
     ['models', 'twofold.memories', 'memories_owing_models'],
     ['pending', 'twofold.memories', 'memories_pending'],
     ['expired', 'twofold.memories', 'memories_expiring'],
+    ['parked', 'twofold.ledger', 'ledger_parked'],
     ['tombstones', 'twofold.ledger', 'ledger_tombstones'],
     ['requests', 'twofold.idempotency_keys', 'idempotency_keys_by_age'],
   ])('tenants with work of the sort %s are found by its index', async (work, table, index) => {

@@ -139,6 +139,10 @@ const projections = [
   raw(`insert into ledger (tenant_id, id, kind, subject, bucket, revision, shown, owed_since)
     select tenant_id, id, kind, subject, bucket_of(id), 1, case when random() < 0.02 then 0 else 1 end, now()
     from (select tenant_id, id, 'memory' as kind, subject from planned union all select tenant_id, id, 'entity', subject from named) l`),
+  raw(`update ledger set parked_at = owed_since, failure = 'apply failed' where revision <> shown and random() < 0.1`),
+  raw(`insert into drift (tenant_id, id, kind, thing, what, subject, bucket, deep, parked, found_at, repaired_at)
+    select tenant_id, gen_random_uuid(), 'missing', id::text, kind, subject, bucket, false, parked_at is not null, now(), case when parked_at is null then now() end
+    from ledger where parked_at is not null or random() < 0.1`),
   raw(`insert into graph.nodes (tenant_id, generation, id, kind, subject, revision, bucket, labels, properties, gone_at)
     select tenant_id, 1, id, kind, subject, 1, bucket, '{}', '{}', case when random() < 0.02 then now() end from ledger`),
   raw(`insert into graph.edges (tenant_id, generation, owner, type, from_id, to_id, relation, namespace, confidence)

@@ -182,7 +182,8 @@ export const settleLeased = (
   -- What was once parked is shown at last.
   repaired as (
     update drift d set repaired_at = ${now}::timestamptz
-    from settled where d.tenant_id = current_tenant() and d.thing = settled.id::text and d.parked and d.repaired_at is null)
+    from settled where d.tenant_id = current_tenant() and d.thing = any(${rows.map(({ id }) => id)}::text[]) and d.thing = settled.id::text
+      and d.parked and d.repaired_at is null)
   select id, revision, shown from settled`
 
 /**
