@@ -28,7 +28,7 @@ describe('two stores that agree', () => {
   test.each(['check', 'repair', 'full'])('are told so by %s, with the number of memories that were compared', async (operation) => {
     for (let i = 0; i < 3; i++) await tenant.add({ content: `Fact ${i} about Mount Everest`, waitFor: 'graph' })
     expect(await sync({ operation, userId: 'alice' })).toEqual({
-      ...{ status: 'success', operation, runId: expect.any(String), done: true },
+      ...{ status: 'success', operation, runId: expect.any(String), done: true, progress: expect.any(Object) },
       result: { totalChecked: 3, inconsistencies: [], repaired: 0, failed: 0, owed: 0, duration: expect.any(Number) },
     })
     expect(await stats()).toMatchObject({ syncPercentage: 100, lastRun: expect.stringMatching(/Z$/), drift: { open: 0, repaired: 0 } })

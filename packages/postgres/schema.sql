@@ -782,6 +782,14 @@ CREATE OR REPLACE FUNCTION twofold.iso(at timestamp with time zone)
 AS $function$ select to_char(at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') $function$
 ;
 
+CREATE OR REPLACE FUNCTION twofold.key_hash(key uuid)
+ RETURNS bytea
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'twofold', 'pg_temp'
+AS $function$ select k.hash from api_keys k where k.tenant_id = current_tenant() and k.id = key $function$
+;
+
 CREATE OR REPLACE FUNCTION twofold.list_tenants(after uuid, most integer)
  RETURNS TABLE(id uuid, name text, created_at timestamp with time zone, suspended_at timestamp with time zone)
  LANGUAGE sql

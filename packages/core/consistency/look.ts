@@ -93,5 +93,5 @@ async function callerOf({ deps, tenant, run, signal }: Work): Promise<Caller> {
   }
 }
 
-const keyHash = (id: string | null): Statement<{ hash: string }> => sql<{ hash: string }>`
-  select encode(k.hash, 'hex') as hash from api_keys k where k.tenant_id = current_tenant() and k.id = ${id}::uuid`
+const keyHash = (id: string | null): Statement<{ hash: string | null }> =>
+  sql<{ hash: string | null }>`select encode(key_hash(${id}::uuid), 'hex') as hash`
