@@ -21,6 +21,7 @@ export const suites: readonly Suite[] = [
   { on: ['postgres'], files: 'packages/local/sql/*.real.test.ts' },
   { on: ['postgres'], files: 'tests/{degraded,explain,isolation,peers,recall}/**/*.test.ts' },
   { on: ['postgres'], files: 'tests/{graph/{digest,explain,postgres.real},consistency/embedded,rebuild/embedded}.test.ts' },
+  { on: ['postgres', 'neo4j'], files: 'tests/faults/rollback*.test.ts' },
   { on: ['postgres', 'neo4j'], files: 'tests/{graph/{neo4j,races},consistency/neo4j,rebuild/neo4j}.real.test.ts' },
   { on: ['postgres', 'neo4j'], files: 'tests/soak/*.real.test.ts' },
   { on: ['postgres', 'redis', 'neo4j', 'sqs'], files: 'tests/faults/real/*.real.test.ts' },

@@ -8,7 +8,7 @@ import type { Authorized, Deps, Range } from '../ports.ts'
 import { type AnswerRow, remembered } from './answer.ts'
 import { type Draft, draft } from './draft.ts'
 import type { RememberInput } from './memory.ts'
-import { announce, readAgain, store } from './remember.ts'
+import { announce, byIds, readAgain, store } from './remember.ts'
 import { type Rendered, rendered } from './replay.ts'
 import { conflict, Taken } from './taken.ts'
 import { understand } from './understand.ts'
@@ -114,6 +114,7 @@ async function writePart(deps: Deps, caller: Caller, drafts: Numbered[], outcome
               left.map((n) => n.draft),
               p.ranges,
               { at: p.at, pendingUntil: null, targets, part: p.part },
+              byIds,
             )
           : null
       if (written) await settle(deps, caller, left, written, outcomes, p.first)

@@ -1,6 +1,6 @@
 import type { Caller } from '@twofold/operation/caller.ts'
 import { Refusal } from '@twofold/operation/refusal.ts'
-import { isUniqueViolation, PersistenceError, Replay, type ReplayTarget } from '../failures.ts'
+import { asRefusal, isUniqueViolation, PersistenceError, Replay, type ReplayTarget } from '../failures.ts'
 import type { GraphOptions } from '../graph/port.ts'
 import { project } from '../graph/project.ts'
 import { showNow } from '../graph/wait.ts'
@@ -12,7 +12,7 @@ import { type Statement, sql } from '../sql.ts'
 import { type AnswerRow, type CacheState, remembered, selectAnswers } from './answer.ts'
 import { type Draft, draft, type Remembering } from './draft.ts'
 import type { Remembered } from './memory.ts'
-import { publish, withdraw } from './pending.ts'
+import { decide, type Pending, selectPending } from './pending.ts'
 import { rendered } from './replay.ts'
 import { conflict, refuseTaken, Taken, takenOf } from './taken.ts'
 import { understand } from './understand.ts'
@@ -70,8 +70,9 @@ async function rememberDraft(
   const rollback = input.onGraphFailure ? input.onGraphFailure === 'rollback' : rollbackOnPartialFailure && input.waitFor !== 'vector'
   const pendingUntil = rollback && graphEnabled ? new Date(at.getTime() + leaseMs) : null
   if (pendingUntil && session?.mode === 'atomic') throw new Error('an atomic graph session cannot decide a write before it ends')
-  const { authorized, rows } = await store(deps, caller, [d], ranges, { at, pendingUntil, targets: [{ id: d.id, version: 1 }] })
-  if (pendingUntil) return decide(deps, caller, authorized, d, session)
+  const storing = { at, pendingUntil, targets: [{ id: d.id, version: 1 }] }
+  if (pendingUntil) return decided(deps, caller, await storePending(deps, caller, d, ranges, storing), session)
+  const { authorized, rows } = await store(deps, caller, [d], ranges, storing, byIds)
   const waits = graphEnabled && (input.waitFor === 'graph' || session !== undefined)
   const cache = await announce(deps, caller, authorized, [d], { atOnce: waits, session })
   const [row] = waits ? await readAgain(deps, authorized, rows) : rows
@@ -92,13 +93,14 @@ export interface Storing {
  * `Taken` for ids and keys that exist; both also when its own first attempt arrived and only the answer did not. A twin
  * that took an id or a key between the look and the write makes it look again.
  */
-export async function store(
+export async function store<Row>(
   deps: Deps,
   caller: Caller,
   drafts: readonly Draft[],
   ranges: readonly Range[],
   { at, pendingUntil, targets, part }: Storing,
-): Promise<{ authorized: Authorized; rows: AnswerRow[] }> {
+  select: (ids: readonly string[]) => Statement<Row>,
+): Promise<{ authorized: Authorized; rows: Row[] }> {
   const now = at.toISOString()
   const ids = drafts.map((d) => d.id)
   const live = pendingUntil === null
@@ -112,15 +114,12 @@ export async function store(
     ...linkEntities(drafts),
     ...(live ? [insertPostings(ids), auditMemories('memories.add', ids, now)] : []),
     ...(deps.settings.graphEnabled ? [oweMemories(ids, now)] : []),
-    byIds(ids),
+    select(ids),
   ]
   for (let attempt = 1; ; attempt++) {
     try {
-      const { authorized, rows } = await deps.db.asCaller(caller, ranges, statements, {
-        write: true,
-        repeatable: live || caller.idempotency !== null,
-      })
-      return { authorized, rows: rows.at(-1) as unknown as AnswerRow[] }
+      const { authorized, rows } = await deps.db.asCaller(caller, ranges, statements, { write: true, repeatable: true })
+      return { authorized, rows: rows.at(-1) as unknown as Row[] }
     } catch (error) {
       if (isUniqueViolation(error) && attempt < 3) continue
       throw takenOf(error) ?? error
@@ -172,19 +171,51 @@ export async function readAgain(deps: Deps, { tenant }: Authorized, rows: readon
   }
 }
 
-const byIds = (ids: readonly string[]) => selectAnswers(sql`m.id = any(${ids}::uuid[])`, sql`array_position(${ids}::uuid[], m.id)`)
+/** The rows of new memories with what the ledger knows of them, in the order of the ids. */
+export const byIds = (ids: readonly string[]): Statement<AnswerRow> =>
+  selectAnswers(sql`m.id = any(${ids}::uuid[])`, sql`array_position(${ids}::uuid[], m.id)`)
 
-/** Rollback mode: published once the graph has it, else withdrawn without trace. The sweep may have been quicker; then it decided. */
-async function decide(deps: Deps, caller: Caller, { tenant }: Authorized, d: Draft, session: InSession['session']): Promise<Remembered> {
+interface Undecided {
+  tenant: string
+  pending: Pending
+}
+
+/**
+ * The same in rollback mode. A list that was sent again because its answer was lost finds what it wrote the first time,
+ * and goes on. A twin of the same millisecond is taken for it: both then decide the same write, and are told the same.
+ */
+async function storePending(deps: Deps, caller: Caller, d: Draft, ranges: readonly Range[], storing: Storing): Promise<Undecided> {
+  const stored = await store(deps, caller, [d], ranges, storing, (ids) => selectPending(sql`m.id = any(${ids}::uuid[])`)).catch(
+    async (error: unknown) => {
+      const running = error instanceof Taken ? error.items.some((item) => item.pending) : asRefusal(error)?.code === 'in_progress'
+      if (!running) throw error
+      const own = sql`m.id = ${d.id}::uuid and m.pending_until = ${storing.pendingUntil?.toISOString()}::timestamptz and exists (
+        select from memory_versions v where v.tenant_id = m.tenant_id and v.memory_id = m.id and v.request_hash = decode(${d.requestHash}, 'hex'))`
+      const { authorized, rows } = await deps.db.asCaller(caller, ranges, [selectPending(own)])
+      if (rows[0].length === 0) throw error
+      return { authorized, rows: rows[0] }
+    },
+  )
+  return { tenant: stored.authorized.tenant, pending: stored.rows[0] as Pending }
+}
+
+/** Rollback mode: what the graph has by its deadline is published, all else is gone without trace. The sweep may have been quicker; then it decided. */
+async function decided(deps: Deps, caller: Caller, { tenant, pending }: Undecided, session: InSession['session']): Promise<Remembered> {
   try {
-    const shown = await caller.timings.measure('graph', () => showNow(deps, tenant, [d.id], { session }))
-    const row = shown.has(d.id) || !(await withdraw(deps, tenant, d.id)) ? await publish(deps, tenant, d.id) : null
-    if (!row) throw new Refusal('unavailable', 'The graph did not take the write in time, so nothing was stored.', { retryAfterMs: 1000 })
-    return remembered(row, { graphEnabled: true, cache: await deps.cache.invalidate(tenant, [d.subject]) })
+    await caller.timings.measure('graph', () => showNow(deps, tenant, [pending.memory.id], { session }))
   } catch (error) {
-    if (!(error instanceof PersistenceError)) throw error
+    // Not the last word: what the ledger notes of the graph is.
+    deps.log.warn('graph_unknown', { tenant, reason: error instanceof Error ? error.name : 'unknown' })
+  }
+  let answer: Remembered | null
+  try {
+    answer = await decide(deps, tenant, pending)
+  } catch (error) {
+    if (!(error instanceof PersistenceError || error instanceof Refusal)) throw error
     const detail =
       'The database stopped answering while the graph was written. The write will be kept or taken back within a minute; the same request with the same Idempotency-Key or id tells which.'
     throw new Refusal('unavailable', detail, { retryAfterMs: 5000 }, { cause: error })
   }
+  if (!answer) throw new Refusal('unavailable', 'The graph did not take the write in time, so nothing was stored.', { retryAfterMs: 1000 })
+  return answer
 }
