@@ -1,3 +1,4 @@
+import { syncChanges } from '@twofold/core/consistency/by-itself.ts'
 import { check } from '@twofold/core/consistency/check.ts'
 import type { Difference } from '@twofold/core/consistency/finding.ts'
 import { takeRun } from '@twofold/core/consistency/run.sql.ts'
@@ -319,6 +320,14 @@ describe('by itself', () => {
     const counted = await rows(sql<{ checked: number; repaired: number }>`
       select checked, repaired from sync_runs where tenant_id = current_tenant() and operation = 'incremental' order by started_at`)
     expect(counted.at(-1)).toEqual({ checked: 1, repaired: 1 })
+  })
+
+  test('a look at what changed goes on where its time was up', async () => {
+    await add('first')
+    await syncChanges(here.deps, tenant.id, { until: here.deps.now() })
+    await runs(here.deps)()
+    const looks = sql`select outcome, failure, checked from sync_runs where tenant_id = current_tenant() and operation = 'incremental'`
+    expect(await rows(looks)).toEqual([{ outcome: 'success', failure: null, checked: 1 }])
   })
 
   test('every tenant is looked at once a night, deeply; what somebody made by hand is left to a person', async () => {

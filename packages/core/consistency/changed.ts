@@ -11,7 +11,8 @@ const MOST = 500
  * took. Costs what changed, whatever the size.
  */
 export const changed: Phase = async function* ({ deps, tenant, run, scope, session, timeoutMs, signal }, cursor) {
-  const [since, after] = cursor === '' ? [null, null] : (cursor.split(' ') as [string, string])
+  // The time, as Postgres writes it, has a blank in it; the id has none.
+  const [, after = null, since = null] = /^(\S+) (.+)$/.exec(cursor) ?? []
   let at = { since, after }
   let done = run.done
   for (;;) {
@@ -33,7 +34,7 @@ export const changed: Phase = async function* ({ deps, tenant, run, scope, sessi
     done += rows.length
     const checked = rows.filter(({ kind }) => kind === 'memory').length
     yield {
-      ...{ cursor: `${last.shown_at} ${last.id}`, done, total: done, checked, found },
+      ...{ cursor: `${last.id} ${last.shown_at}`, done, total: done, checked, found },
       ...{ repaired: mended.repaired.length, failed: mended.failed.length },
     }
   }
