@@ -12,10 +12,10 @@ export const expire = scheduled({
   name: 'expire',
   every: 'EXPIRE_INTERVAL_MS',
   longestMs: 20_000,
-  work: ({ deps, until }) =>
-    forTenants({ deps, until }, [
-      { name: 'expired', work: async (tenant) => (await expireMemories(deps, tenant, MOST_MEMORIES)) === MOST_MEMORIES },
-      { name: 'collect', work: async (tenant) => (await collect(deps, tenant, MOST_ENTITIES)).looked === MOST_ENTITIES },
+  work: (round) =>
+    forTenants(round, [
+      { name: 'expired', work: async (tenant) => (await expireMemories(round.deps, tenant, MOST_MEMORIES)) === MOST_MEMORIES },
+      { name: 'collect', work: async (tenant) => (await collect(round.deps, tenant, MOST_ENTITIES)).looked === MOST_ENTITIES },
     ]),
 })
 

@@ -6,7 +6,7 @@ export const measure = scheduled({
   name: 'measure',
   every: 'MEASURE_INTERVAL_MS',
   longestMs: 45_000,
-  work: ({ deps, until }) => measureAll(deps, until),
+  work: ({ deps, until, signal }) => measureAll(deps, { until, signal }),
 })
 
 export const handler = measure.handler

@@ -12,11 +12,12 @@ export const runs = scheduled({
   every: 'RUNS_INTERVAL_MS',
   // Less than the minute until the next.
   longestMs: 45_000,
-  async work({ deps, until, signal }) {
+  async work(round) {
+    const { deps } = round
     if (!deps.settings.graphEnabled) return {}
-    return forTenants({ deps, until }, [
-      { name: 'runs', work: (tenant) => goOn(deps, tenant, { until, signal }) },
-      { name: 'retired', age: RETIRED_MS, work: (tenant) => dropRetired(deps, tenant, until) },
+    return forTenants(round, [
+      { name: 'runs', work: (tenant) => goOn(deps, tenant, round) },
+      { name: 'retired', age: RETIRED_MS, work: (tenant) => dropRetired(deps, tenant, round.until) },
     ])
   },
 })

@@ -113,6 +113,20 @@ test('a round knows when its time is over, and is told', async () => {
   expect(await run(here.deps)()).toBe('TimeoutError')
 })
 
+test('a round whose process is to end breaks off, which is no failure, and frees the schedule', async () => {
+  const stop = new AbortController()
+  const run = scheduled({
+    ...declared,
+    name,
+    async work({ signal }) {
+      stop.abort()
+      signal.throwIfAborted()
+    },
+  })
+  expect(await run(here.deps)(stop.signal)).toEqual({ skipped: true })
+  expect(await noted()).toMatchObject({ holder: null, failure: null, failed_at: null })
+})
+
 test('a round that throws is logged and noted, frees the schedule, and throws', async () => {
   const logged: unknown[] = []
   const deps = { ...here.deps, log: { ...here.deps.log, error: (event: string, fields: unknown) => void logged.push([event, fields]) } }

@@ -8,7 +8,7 @@ export interface Round {
   deps: Deps
   /** Begins nothing further after that. */
   until: Date
-  /** Aborts what is still under way when the round's time is over. */
+  /** Aborts what is still under way when the round's time is over, or its process is to end. */
   signal: AbortSignal
 }
 
@@ -24,14 +24,14 @@ export interface Declared<T> {
   work(round: Round): Promise<T>
 }
 
-/** Somebody else is at it, it was done since it was due, or the configuration leaves it out. */
+/** Somebody else is at it, it was done since it was due, the configuration leaves it out, or its process is to end. */
 export interface Skipped {
   skipped: true
 }
 
 export interface Scheduled<T = unknown> {
-  /** One round under its lock; throws what the work threw, after noting it. */
-  (deps: Deps): () => Promise<T | Skipped>
+  /** One round under its lock, which `stop` breaks off; throws what the work threw, after noting it. */
+  (deps: Deps): (stop?: AbortSignal) => Promise<T | Skipped>
   readonly declared: Declared<T>
   /** What the cloud starts. */
   handler(): Promise<T | Skipped>
@@ -49,31 +49,38 @@ export const leaseMs = ({ longestMs }: Pick<Declared<unknown>, 'longestMs'>): nu
  */
 export function scheduled<T>(declared: Declared<T>): Scheduled<T> {
   const { name, every, longestMs, autoSync = false, work } = declared
-  const run = (deps: Deps) => async (): Promise<T | Skipped> => {
-    const { db, settings, log } = deps
-    if (autoSync && !settings.autoSync) return { skipped: true }
-    const at = deps.now()
-    const [round, after] = [deps.id(), (ms: number) => new Date(at.getTime() + ms)]
-    const due = every === 'NIGHTLY_HOUR' ? lastAt(settings.nightlyHour, at).toISOString() : null
-    const [[taken]] = await db.across([
-      sql<{
-        mine: boolean
-      }>`select begin_schedule(${name}, ${round}::uuid, ${at.toISOString()}::timestamptz, ${after(leaseMs(declared)).toISOString()}::timestamptz, ${due}::timestamptz) as mine`,
-    ])
-    if (!taken?.mine) return { skipped: true }
-    const end = (failure: string | null) =>
-      db.across([sql`select end_schedule(${name}, ${round}::uuid, ${deps.now().toISOString()}::timestamptz, ${failure})`])
-    try {
-      const done = await work({ deps, until: after(longestMs), signal: AbortSignal.timeout(longestMs) })
-      await end(null)
-      return done
-    } catch (error) {
-      log.error('schedule.failed', { schedule: name, error })
-      // Where Postgres itself is the trouble the lock ends by its time.
-      await end(error instanceof Error ? error.name : 'unknown').catch(() => undefined)
-      throw error
+  const run =
+    (deps: Deps) =>
+    async (stop?: AbortSignal): Promise<T | Skipped> => {
+      const { db, settings, log } = deps
+      if (autoSync && !settings.autoSync) return { skipped: true }
+      const at = deps.now()
+      const [round, after] = [deps.id(), (ms: number) => new Date(at.getTime() + ms)]
+      const due = every === 'NIGHTLY_HOUR' ? lastAt(settings.nightlyHour, at).toISOString() : null
+      const [[taken]] = await db.across([
+        sql<{
+          mine: boolean
+        }>`select begin_schedule(${name}, ${round}::uuid, ${at.toISOString()}::timestamptz, ${after(leaseMs(declared)).toISOString()}::timestamptz, ${due}::timestamptz) as mine`,
+      ])
+      if (!taken?.mine) return { skipped: true }
+      const end = (failure: string | null) =>
+        db.across([sql`select end_schedule(${name}, ${round}::uuid, ${deps.now().toISOString()}::timestamptz, ${failure})`])
+      try {
+        const timeout = AbortSignal.timeout(longestMs)
+        const done = await work({ deps, until: after(longestMs), signal: stop ? AbortSignal.any([timeout, stop]) : timeout })
+        await end(null)
+        return done
+      } catch (error) {
+        if (stop?.aborted) {
+          await end(null)
+          return { skipped: true }
+        }
+        log.error('schedule.failed', { schedule: name, error })
+        // Where Postgres itself is the trouble the lock ends by its time.
+        await end(error instanceof Error ? error.name : 'unknown').catch(() => undefined)
+        throw error
+      }
     }
-  }
   return Object.assign(run, { declared, handler: async () => run((await composed()).deps)() })
 }
 

@@ -8,9 +8,10 @@ export const sync = scheduled({
   every: 'SYNC_INTERVAL_MS',
   longestMs: 45_000,
   autoSync: true,
-  async work({ deps, until, signal }) {
+  async work(round) {
+    const { deps } = round
     if (!deps.settings.graphEnabled) return {}
-    return forTenants({ deps, until }, [{ name: 'changed', work: (tenant) => syncChanges(deps, tenant, { until, signal }) }])
+    return forTenants(round, [{ name: 'changed', work: (tenant) => syncChanges(deps, tenant, round) }])
   },
 })
 

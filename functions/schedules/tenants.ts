@@ -22,10 +22,11 @@ export interface Worked {
  * Does these sorts of work, one after the other, for the tenants that have some: of each a bounded part, all at once, so
  * that none holds up another, and again while there is more and time. What fails is logged and due in the next round.
  */
-export async function forTenants({ deps, until }: Pick<Round, 'deps' | 'until'>, works: readonly Work[]): Promise<Worked> {
+export async function forTenants({ deps, until, signal }: Round, works: readonly Work[]): Promise<Worked> {
   const waiting = await deps.db.across(works.map((work) => tenantsWith(work, deps.now())))
   const worked: Worked = {}
   for (const [i, work] of works.entries()) {
+    if (signal.aborted) break
     const [seen, failed] = [new Set<string>(), new Set<string>()]
     let tenants = (waiting[i] ?? []).map((row) => row.tenant)
     for (let more = false; tenants.some((tenant) => more || !seen.has(tenant)); ) {
@@ -37,7 +38,7 @@ export async function forTenants({ deps, until }: Pick<Round, 'deps' | 'until'>,
         deps.log.error('schedule.tenant_failed', { work: work.name, error: result.reason })
       }
       more = failed.size === 0 && results.some((result) => result.status === 'fulfilled' && result.value === true)
-      if (deps.now() >= until || !(more || tenants.length === MOST_TENANTS)) break
+      if (deps.now() >= until || signal.aborted || !(more || tenants.length === MOST_TENANTS)) break
       tenants = (await deps.db.across([tenantsWith(work, deps.now())]))[0].map((row) => row.tenant)
     }
     if (seen.size > 0) worked[work.name] = { tenants: seen.size, failed: failed.size }

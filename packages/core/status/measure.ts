@@ -24,7 +24,7 @@ export interface Measured {
  * Measures how all tenants stand, counted in the stores, and sets the gauges that alarms look at. What time does not
  * suffice for is counted as unknown; another round begins with others.
  */
-export async function measure(deps: Deps, until: Date): Promise<Measured> {
+export async function measure(deps: Deps, { until, signal }: { until: Date; signal: AbortSignal }): Promise<Measured> {
   const [[standing], tenants] = await deps.db.across([
     sql<{ owed: number; oldest: string | null; parked: number; drift: number }>`
       select owed, iso(oldest_owed) as oldest, parked, drift from graph_standing_of_all()`,
@@ -32,7 +32,7 @@ export async function measure(deps: Deps, until: Date): Promise<Measured> {
   ])
   const now = deps.now()
   const known: number[] = []
-  for (let i = 0; i < tenants.length && deps.now() < until; i += AT_ONCE) {
+  for (let i = 0; i < tenants.length && deps.now() < until && !signal.aborted; i += AT_ONCE) {
     const agreements = await Promise.all(tenants.slice(i, i + AT_ONCE).map(({ tenant }) => agreementIn(deps, tenant)))
     for (const each of agreements) if (each !== null) known.push(each)
   }

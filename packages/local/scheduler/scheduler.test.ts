@@ -27,7 +27,7 @@ test('a schedule runs at once and again and again, each on its own', async () =>
   const made = await scheduler()
   made.every('fast', 20, async () => void runs.fast++)
   made.every('slow', 60_000, async () => void runs.slow++)
-  await expect.poll(() => runs.fast).toBeGreaterThan(3)
+  await expect.poll(() => runs.fast, { timeout: 20_000 }).toBeGreaterThan(3)
   expect(runs.slow).toBe(1)
 })
 
@@ -46,7 +46,7 @@ test('of several processes one runs a schedule at a time', async () => {
       runs++
     })
   }
-  await expect.poll(() => runs).toBeGreaterThan(10)
+  await expect.poll(() => runs, { timeout: 20_000 }).toBeGreaterThan(10)
   expect(most).toBe(1)
 })
 
@@ -57,7 +57,7 @@ test('a schedule whose holder was killed is taken over when its lease ends', asy
   let runs = 0
   ;(await scheduler()).every('orphan', 100, async () => void runs++)
   expect(runs).toBe(0)
-  await expect.poll(() => runs, { timeout: 5_000 }).toBeGreaterThan(0)
+  await expect.poll(() => runs, { timeout: 20_000 }).toBeGreaterThan(0)
 })
 
 test('a lease is renewed for as long as the run takes', async () => {
@@ -69,7 +69,7 @@ test('a lease is renewed for as long as the run takes', async () => {
     await finish.promise
   }
   first.every('long', 10, run)
-  await expect.poll(() => begun).toBe(1)
+  await expect.poll(() => begun, { timeout: 20_000 }).toBe(1)
   second.every('long', 10, run)
   await new Promise((resolve) => setTimeout(resolve, 600))
   expect(begun).toBe(1)
@@ -83,8 +83,22 @@ test('a run that throws is logged and the next goes on', async () => {
   made.every('fragile', 10, async () => {
     if (++runs === 1) throw new Error('first run broke')
   })
-  await expect.poll(() => runs).toBeGreaterThan(2)
+  await expect.poll(() => runs, { timeout: 20_000 }).toBeGreaterThan(2)
   expect(logged).toEqual([expect.stringContaining('schedule fragile: Error: first run broke')])
+})
+
+test('a running one is told when all is to stop', async () => {
+  const made = await scheduler()
+  const entered = Promise.withResolvers<void>()
+  let told = false
+  made.every('long', 60_000, async (stop) => {
+    entered.resolve()
+    await new Promise<void>((resolve) => stop.addEventListener('abort', () => resolve()))
+    told = true
+  })
+  await entered.promise
+  await made.stop()
+  expect(told).toBe(true)
 })
 
 test('stopping waits for the running one and begins no other', async () => {

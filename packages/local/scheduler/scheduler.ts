@@ -17,8 +17,8 @@ export interface Scheduler {
    * Runs `run` every `ms` in one process at a time, however many share the database, first at once. The next run
    * begins `ms` after the last one began, or when it ends if it took longer. A run that throws is logged.
    */
-  every(name: string, ms: number, run: () => Promise<unknown>): void
-  /** Begins no further run and waits for the running ones. */
+  every(name: string, ms: number, run: (stop: AbortSignal) => Promise<unknown>): void
+  /** Begins no further run, tells the running ones and waits for them. */
   stop(): Promise<void>
 }
 
@@ -52,10 +52,10 @@ export async function openScheduler({ sql, leaseMs = 30_000, log }: SchedulerOpt
   const stopping = new AbortController()
   const loops: Promise<void>[] = []
 
-  async function held(name: string, run: () => Promise<unknown>): Promise<void> {
+  async function held(name: string, run: (stop: AbortSignal) => Promise<unknown>): Promise<void> {
     const renewal = setInterval(() => sql(RENEW, [name, holder, leaseMs]).catch(() => undefined), leaseMs / 3)
     try {
-      await run()
+      await run(stopping.signal)
     } catch (error) {
       log(`schedule ${name}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`)
     } finally {
@@ -64,7 +64,7 @@ export async function openScheduler({ sql, leaseMs = 30_000, log }: SchedulerOpt
     }
   }
 
-  async function loop(name: string, ms: number, run: () => Promise<unknown>): Promise<void> {
+  async function loop(name: string, ms: number, run: (stop: AbortSignal) => Promise<unknown>): Promise<void> {
     // Told once, however long it lasts.
     let trouble = ''
     while (!stopping.signal.aborted) {
