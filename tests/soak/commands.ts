@@ -24,7 +24,20 @@ export type Step =
   | { do: 'stop' }
   | { do: 'pass'; ms: number }
 
-export const SWEEPS = ['pending', 'expire', 'backfill', 'collect', 'purge', 'requests', 'runs', 'retired', 'relay'] as const
+export const SWEEPS = [
+  'pending',
+  'expire',
+  'backfill',
+  'collect',
+  'purge',
+  'requests',
+  'changed',
+  'nightly',
+  'runs',
+  'retired',
+  'poison',
+  'relay',
+] as const
 export type Sweep = (typeof SWEEPS)[number]
 export type Mode = 'queue' | 'wait' | 'rollback'
 

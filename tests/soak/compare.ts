@@ -12,7 +12,7 @@ import { vectorOf } from './requests.ts'
 type Facts = Record<string, unknown>
 
 /** What nobody should owe any more, counted by the sweep that sees to it. */
-export const owing = (now: string) => sql<Record<Sweep | 'parked', number>>`select
+export const owing = (now: string) => sql<Record<Sweep, number>>`select
   (select count(*)::int from memories where pending_until is not null) as pending,
   (select count(*)::int from memories where deleted_at is null and expires_at <= ${now}::timestamptz) as expire,
   (select count(*)::int from memories where deleted_at is null and (owes_entities or owes_embedding)) as backfill,
@@ -20,7 +20,7 @@ export const owing = (now: string) => sql<Record<Sweep | 'parked', number>>`sele
   (select count(*)::int from sync_runs where ended_at is null) as runs,
   (select count(*)::int from graph_generations) as retired,
   (select count(*)::int from ledger where revision <> shown) as relay,
-  (select count(*)::int from ledger where parked_at is not null) as parked`
+  (select count(*)::int from ledger where parked_at is not null) as poison`
 
 /** All that a tenant's tables say, in the words of the model. */
 export async function truth({ db }: Pick<ProjectDeps, 'db'>, tenant: string): Promise<Facts> {

@@ -39,7 +39,7 @@ async function settle(stage: Stage): Promise<void> {
   for (let round = 0; ; round++) {
     const [[left]] = await stores.db.asTenant(tenant.tenant, [owing(clock.now().toISOString())])
     const due = SWEEPS.filter((name) => left?.[name])
-    if (due.length === 0 && left?.parked === 0) return
+    if (due.length === 0) return
     if (round === ROUNDS) throw new Broken(`still owed after ${ROUNDS} hours: ${JSON.stringify(left)}`)
     if (round > 0) clock.pass(HOUR)
     for (const name of due) await stage.sweep(name)

@@ -89,8 +89,11 @@ export class Stage {
       case 'backfill':
       case 'purge':
       case 'requests':
+      case 'changed':
+      case 'nightly':
       case 'runs':
       case 'retired':
+      case 'poison':
         return this.sweep(command.do, flight)
       case 'sync':
         return this.#sync(command, flight)
@@ -184,6 +187,7 @@ export class Stage {
       ...troubledModels(flight, told),
       queue: { nudge: async (_: string, ids: readonly string[]) => void this.messages.push([...ids]) },
       log: silent,
+      gauge: () => undefined,
       settings,
       metrics: async () => '',
       now: clock.now,

@@ -1,9 +1,11 @@
+import { beginNightly, syncChanges } from '@twofold/core/consistency/by-itself.ts'
 import { dropRetired } from '@twofold/core/consistency/retire.ts'
 import { waitingRuns } from '@twofold/core/consistency/run.sql.ts'
 import { advance } from '@twofold/core/consistency/run.ts'
 import { collect } from '@twofold/core/entities/collect.ts'
 import { forgetRequests } from '@twofold/core/forget-requests.ts'
 import { catchUp } from '@twofold/core/graph/catch-up.ts'
+import { retryOld } from '@twofold/core/graph/parked.ts'
 import { purgeTombstones } from '@twofold/core/graph/purge.ts'
 import { backfill } from '@twofold/core/memories/backfill.ts'
 import { expire } from '@twofold/core/memories/expire.ts'
@@ -24,10 +26,13 @@ export const SWEEP: Record<Sweep, (deps: Deps, tenant: string) => Promise<unknow
   backfill: (deps, tenant) => backfill(deps, tenant, 64, NEVER),
   purge: (deps, tenant) => purgeTombstones(deps, tenant),
   requests: (deps, tenant) => forgetRequests(deps, tenant),
+  changed: (deps, tenant) => syncChanges(deps, tenant, { until: soon(deps) }),
+  nightly: (deps, tenant) => beginNightly(deps, tenant),
   // One after the other: which comes first may not depend on how long they take.
   async runs(deps, tenant) {
     const [waiting] = await deps.db.asTenant(tenant, [waitingRuns(deps.now().toISOString())])
     for (const { id } of waiting) await advance(deps, tenant, id, { until: soon(deps) })
   },
+  poison: (deps, tenant) => retryOld(deps, tenant, deps.now(), 50),
   retired: (deps, tenant) => dropRetired(deps, tenant, soon(deps)),
 }
