@@ -24,6 +24,12 @@ export const MIGRATIONS: readonly Migration[] = [
       'create fulltext index entity_name if not exists for (n:Entity) on each [n.value, n.normalized]',
     ],
   },
+  {
+    number: 2,
+    // An index of three properties does not find what lacks the third: all of a tenant was a look at everybody's nodes.
+    name: 'nodes of a tenant, whatever they lack',
+    statements: ['create index node_tenant if not exists for (n:Node) on (n.tenant, n.generation)'],
+  },
 ]
 
 /** What has been run is recorded in the graph itself. */

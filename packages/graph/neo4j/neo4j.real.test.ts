@@ -216,7 +216,15 @@ describe('the graph in Neo4j', () => {
       await migrateGraph(server)
       const names = (await ask("show indexes yield name where not name starts with 'Trial' return name")).map(({ name }) => name)
       expect(names).toEqual(
-        expect.arrayContaining(['node_id', 'node_subject', 'node_bucket', 'entity_name', 'mentions_owner', 'relates_to_owner']),
+        expect.arrayContaining([
+          'node_id',
+          'node_tenant',
+          'node_subject',
+          'node_bucket',
+          'entity_name',
+          'mentions_owner',
+          'relates_to_owner',
+        ]),
       )
     })
   })
