@@ -8,6 +8,7 @@ import { sql } from '@twofold/core/sql.ts'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { sweep, type Tenant, type World, world } from '../fixture.ts'
 import { nightly } from '../schedules/nightly.ts'
+import { purge } from '../schedules/purge.ts'
 import { runs } from '../schedules/runs.ts'
 import { sync as incremental } from '../schedules/sync.ts'
 
@@ -353,5 +354,17 @@ describe('by itself', () => {
     expect((await disagreements()).map((one) => [one.kind, one.id])).toEqual([['orphaned', fresh]])
     expect((await tenant.get('/api/persistence/sync')).json.stats.drift).toEqual({ open: 1, repaired: 1 })
     expect((await tenant.get('/api/persistence/status')).json.status).toBe('degraded')
+  })
+
+  test('what ended a month ago is forgotten, what is open is not', async () => {
+    const [lost, open] = [await add('lost'), await add('open')]
+    await lose(lost.id)
+    await ask({ operation: 'repair' })
+    await lose(open.id)
+    await ask({ operation: 'check' })
+    expect((await tenant.get('/api/persistence/sync')).json.stats.drift).toEqual({ open: 1, repaired: 1 })
+    here.pass(31 * 24 * 3600_000)
+    await purge(here.deps)()
+    expect((await tenant.get('/api/persistence/sync')).json.stats).toMatchObject({ lastRun: null, drift: { open: 1, repaired: 0 } })
   })
 })

@@ -417,6 +417,8 @@ CREATE UNIQUE INDEX drift_open ON twofold.drift USING btree (tenant_id, kind, th
 
 CREATE INDEX drift_parked ON twofold.drift USING btree (tenant_id, thing) WHERE (parked AND (repaired_at IS NULL));
 
+CREATE INDEX drift_repaired ON twofold.drift USING btree (tenant_id, repaired_at) WHERE (repaired_at IS NOT NULL);
+
 CREATE INDEX embeddings_by_subject ON twofold.embeddings USING btree (tenant_id, model, subject) WHERE live;
 
 CREATE UNIQUE INDEX entities_by_name ON twofold.entities USING btree (tenant_id, subject, type, normalized);
@@ -982,6 +984,8 @@ AS $function$
     -- Runs that nobody is at.
     union all select min(r.started_at) from sync_runs r
       where work = 'runs' and r.tenant_id = t.id and r.ended_at is null and (r.leased_until is null or r.leased_until <= at)
+    union all select min(r.started_at) from sync_runs r where work = 'history' and r.tenant_id = t.id and r.started_at <= at and r.ended_at <= at
+    union all select min(d.repaired_at) from drift d where work = 'history' and d.tenant_id = t.id and d.repaired_at <= at
     union all select min(g.since) from graph_generations g where work = 'retired' and g.tenant_id = t.id and g.state = 'retired' and g.since <= at
     -- Not looked at as a whole since then, by a schedule.
     union all select t.created_at
@@ -1154,6 +1158,8 @@ grant delete, insert, select, update on graph.nodes to twofold_app;
 
 grant delete, insert, select, update on twofold.collectable to twofold_app;
 
+grant delete, insert, select, update on twofold.drift to twofold_app;
+
 grant delete, insert, select, update on twofold.embeddings to twofold_app;
 
 grant delete, insert, select, update on twofold.entities to twofold_app;
@@ -1178,17 +1184,15 @@ grant delete, insert, select, update on twofold.relations to twofold_app;
 
 grant delete, insert, select, update on twofold.sessions to twofold_app;
 
+grant delete, insert, select, update on twofold.sync_runs to twofold_app;
+
 grant delete, select on twofold.graph_generations to twofold_app;
 
 grant insert on twofold.api_keys to twofold_app;
 
 grant insert, select on twofold.audit_log to twofold_app;
 
-grant insert, select, update on twofold.drift to twofold_app;
-
 grant insert, select, update on twofold.ledger to twofold_app;
-
-grant insert, select, update on twofold.sync_runs to twofold_app;
 
 grant select (tenant_id, id, name, former_until, scopes, namespaces, created_at, expires_at, revoked_at, last_used_at), update (name, revoked_at) on twofold.api_keys to twofold_app;
 

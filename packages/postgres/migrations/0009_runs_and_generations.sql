@@ -26,6 +26,9 @@ alter table twofold.sync_runs
 alter table twofold.sync_runs alter column cursor type text;
 create unique index sync_runs_exclusive on twofold.sync_runs (tenant_id) where exclusive and ended_at is null;
 create index sync_runs_open on twofold.sync_runs (tenant_id, started_at) where ended_at is null;
+-- What has ended is forgotten in time.
+grant delete on twofold.sync_runs, twofold.drift to twofold_app;
+create index drift_repaired on twofold.drift (tenant_id, repaired_at) where repaired_at is not null;
 create index sync_runs_last on twofold.sync_runs (tenant_id, operation, started_at);
 
 -- What was shown lately. The time first: see ledger_by_bucket.
@@ -113,6 +116,8 @@ language sql stable security definer set search_path = twofold, pg_temp as $$
     -- Runs that nobody is at.
     union all select min(r.started_at) from sync_runs r
       where work = 'runs' and r.tenant_id = t.id and r.ended_at is null and (r.leased_until is null or r.leased_until <= at)
+    union all select min(r.started_at) from sync_runs r where work = 'history' and r.tenant_id = t.id and r.started_at <= at and r.ended_at <= at
+    union all select min(d.repaired_at) from drift d where work = 'history' and d.tenant_id = t.id and d.repaired_at <= at
     union all select min(g.since) from graph_generations g where work = 'retired' and g.tenant_id = t.id and g.state = 'retired' and g.since <= at
     -- Not looked at as a whole since then, by a schedule.
     union all select t.created_at
