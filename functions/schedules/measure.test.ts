@@ -65,6 +65,15 @@ test('a tenant below 90 percent is alarmed about, by a number and a line that na
   expect((await mine.get('/metrics')).text + JSON.stringify(logged)).not.toContain(other.id)
 })
 
+test('nobody is alarmed about what is on its way, but about what has been for a minute', async () => {
+  here.provider.fail('server-error')
+  await mine.add({ content: 'just written' })
+  here.provider.fail(null)
+  expect(await measure(here.deps)()).toMatchObject({ lowest: 100, below90: 0, owed: 1 })
+  here.pass(61_000)
+  expect(await measure(here.deps)()).toMatchObject({ lowest: 0, below90: 1, owed: 1 })
+})
+
 test('what is owed, parked and drifts is counted over all tenants', async () => {
   await remember(mine, 1)
   await mine.add({ content: 'on its way', extractEntities: false })

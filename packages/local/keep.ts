@@ -77,6 +77,8 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     })
     opened.push(wire)
     await migrate({ ownerUrl: wire.owner.url, fetchEndpoint: wire.owner.fetchEndpoint, url: variables.DATABASE_URL || undefined })
+    // Nobody else has this store, so whoever held a schedule is dead.
+    if (wire.store) await wire.sql('update twofold.schedules set holder = null, held_until = null where holder is not null')
     const env = readEnv({ ...variables, ...wired(wire, variables) })
     const made = await compose(env)
     opened.push(made)

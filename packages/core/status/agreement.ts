@@ -4,6 +4,9 @@ import { readGeneration } from '../graph/query.sql.ts'
 import type { Deps, Rows } from '../ports.ts'
 import { type Statement, sql } from '../sql.ts'
 
+/** What is owed for longer than this is no longer on its way, it is late. */
+export const LATE_MS = 60_000
+
 const UNKNOWN = 'Null while the graph cannot be reached: nobody knows then.'
 
 /** How far the two stores agree, counted in them. */
@@ -57,5 +60,5 @@ async function countGraph({ graph }: Pick<Deps, 'graph'>, tenant: string, genera
 }
 
 /** In percent with two decimals, rounded down, so that 100 means all; an empty tenant agrees. */
-const share = (both: number, memories: number): number =>
+export const share = (both: number, memories: number): number =>
   memories === 0 ? 100 : Math.min(100, Math.floor((both * 10_000) / memories) / 100)

@@ -1,6 +1,6 @@
 import type { Deps } from '../ports.ts'
-import { sql } from '../sql.ts'
-import { agreementOf, inPostgres } from './agreement.ts'
+import { type Statement, sql } from '../sql.ts'
+import { agreementOf, inPostgres, LATE_MS, share } from './agreement.ts'
 
 /** Whoever agrees by less is to be alarmed about. */
 const ALARM_PERCENT = 90
@@ -48,10 +48,23 @@ export async function measure(deps: Deps, { until, signal }: { until: Date; sign
   return measured
 }
 
-/** One tenant's trouble is not another's: whoever cannot be counted is unknown. */
+/** Memories that the graph, or a model, has been owing for less than a minute. */
+const onTheirWay = (since: string): Statement<{ graph: number; vectors: number }> => sql<{ graph: number; vectors: number }>`
+  select
+    (select count(*) from ledger l where l.tenant_id = current_tenant() and l.revision <> l.shown and l.parked_at is null
+      and l.owed_since > ${since}::timestamptz and l.kind = 'memory' and l.digest_high is null)::int as graph,
+    (select count(*) from memories m where m.tenant_id = current_tenant() and (m.owes_embedding or m.owes_entities) and m.deleted_at is null
+      and m.owes_embedding and m.updated_at > ${since}::timestamptz)::int as vectors`
+
+/** What is on its way does not count against it. One tenant's trouble is not another's: whoever cannot be counted is unknown. */
 async function agreementIn(deps: Deps, tenant: string): Promise<number | null> {
+  const since = new Date(deps.now().getTime() - LATE_MS).toISOString()
   try {
-    return (await agreementOf(deps, tenant, await deps.db.asTenant(tenant, inPostgres(deps)))).syncPercentage
+    const [[coming], ...counted] = await deps.db.asTenant(tenant, [onTheirWay(since), ...inPostgres(deps)])
+    const { memories, vectorStoreCount, graphStoreCount } = await agreementOf(deps, tenant, counted)
+    if (graphStoreCount === null) return null
+    const vectors = vectorStoreCount + (coming?.vectors ?? 0)
+    return share(deps.settings.graphEnabled ? Math.min(vectors, graphStoreCount + (coming?.graph ?? 0)) : vectors, memories)
   } catch (error) {
     deps.log.warn('measure.failed', { error })
     return null

@@ -6,7 +6,7 @@ import { parkedRows } from '../graph/parked.sql.ts'
 import { Parked } from '../graph/parked.ts'
 import type { Deps } from '../ports.ts'
 import { type Statement, sql } from '../sql.ts'
-import { Agreement, agreementOf, inPostgres } from './agreement.ts'
+import { Agreement, agreementOf, inPostgres, LATE_MS } from './agreement.ts'
 
 const Health = z
   .object({
@@ -37,8 +37,6 @@ export const Status = z.object({
 })
 export type Status = z.infer<typeof Status>
 
-/** What is owed for longer than this is no longer on its way, it is late. */
-const LATE_MS = 60_000
 /** Parked things that are named. */
 const MOST_PARKED = 10
 
