@@ -66,7 +66,7 @@ const tamperings: Tampering[] = [
   },
   {
     name: 'a memory whose id is a number',
-    does: `${at('memory')} set n.id = 5`,
+    does: `${at('memory')} set n.id = $bucket`,
     finds: [
       ['missing', 'memory'],
       ['orphaned', 'nobody'],

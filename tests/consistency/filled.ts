@@ -20,6 +20,7 @@ const PLACES = 100
  */
 export async function filled(deps: ProjectDeps, count: { memories: number; victims: number }): Promise<Filled> {
   const mine = await makeTenant(deps.db, randomUUID())
+  const idIn = idsOf(mine.tenant)
   const victims = Array.from({ length: count.victims }, (_, v): Victim => {
     const at = (place: number) => idIn(v, 5 * v + place)
     return { memory: at(0), entity: at(1), other: at(2), fresh: at(3) }
@@ -51,5 +52,8 @@ export async function filled(deps: ProjectDeps, count: { memories: number; victi
   return { mine, victims, memories: count.memories, entities: count.memories + PLACES }
 }
 
-/** The number of a thing with its bucket behind it: the last ten bits. */
-const idIn = (n: number, bucket: number): string => `01900000-0000-7000-8000-${(n * 1024 + (bucket % 1024)).toString(16).padStart(12, '0')}`
+/** Another for each tenant, because damage can leave things in tenants that there are not; but always in this bucket: the last ten bits. */
+const idsOf =
+  (tenant: string) =>
+  (n: number, bucket: number): string =>
+    `${tenant.slice(0, 13)}-7000-8000-${(n * 1024 + (bucket % 1024)).toString(16).padStart(12, '0')}`
