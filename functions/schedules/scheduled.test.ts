@@ -75,6 +75,17 @@ test('a killed holder costs its bounded time and no more', async () => {
   expect(await run(here.deps)()).toBe('done')
 })
 
+test('what is due once a day is begun again when its process was killed, and not once it has come to its end', async () => {
+  const daily = scheduled({ ...declared, every: 'NIGHTLY_HOUR', name, work: async () => 'done' })
+  const begun = here.deps.now().toISOString()
+  await here.owner(`insert into twofold.schedules (name, holder, held_until, begun_at) values ($1, gen_random_uuid(), $2, $2)`, [
+    name,
+    begun,
+  ])
+  expect(await daily(here.deps)()).toBe('done')
+  expect(await daily(here.deps)()).toEqual({ skipped: true })
+})
+
 test('whoever lost his lease does not free that of the next', async () => {
   const [entered, leave] = [gate(), gate()]
   let rounds = 0
