@@ -642,7 +642,9 @@ AS $function$
   with taken as (
     insert into schedules as s (name, holder, held_until, begun_at) values (schedule, round, until, at)
     on conflict (name) do update set holder = excluded.holder, held_until = excluded.held_until, begun_at = excluded.begun_at
-      where s.holder = round or ((s.holder is null or s.held_until <= at) and (due is null or s.begun_at < due))
+      where s.holder = round or ((s.holder is null or s.held_until <= at)
+        -- One that did not come to its end is still due.
+        and (due is null or s.begun_at < due or s.ended_at is null or s.ended_at < s.begun_at))
     returning 1)
   select exists (select from taken)
 $function$

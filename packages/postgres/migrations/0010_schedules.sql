@@ -12,13 +12,15 @@ create table twofold.schedules (
   failure text
 );
 
--- Takes a schedule while nobody holds it and, with `due`, unless it has begun since. Asked again by the same holder the answer is the same.
+-- Takes a schedule while nobody holds it and, with `due`, unless one that began since has ended. Asked again by the same holder the answer is the same.
 create function twofold.begin_schedule(schedule text, round uuid, at timestamptz, until timestamptz, due timestamptz) returns boolean
 language sql security definer set search_path = twofold, pg_temp as $$
   with taken as (
     insert into schedules as s (name, holder, held_until, begun_at) values (schedule, round, until, at)
     on conflict (name) do update set holder = excluded.holder, held_until = excluded.held_until, begun_at = excluded.begun_at
-      where s.holder = round or ((s.holder is null or s.held_until <= at) and (due is null or s.begun_at < due))
+      where s.holder = round or ((s.holder is null or s.held_until <= at)
+        -- One that did not come to its end is still due.
+        and (due is null or s.begun_at < due or s.ended_at is null or s.ended_at < s.begun_at))
     returning 1)
   select exists (select from taken)
 $$;
