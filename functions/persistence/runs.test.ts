@@ -94,6 +94,12 @@ describe('a rebuild of the whole tenant', () => {
     here.pass(61_000)
     await runs(here.deps)()
     expect(await generationsHeld()).toEqual([2])
+    // Whoever stood still all that time, and thinks that it is read.
+    await rows(sql`insert into graph.nodes (tenant_id, generation, id, kind, subject, revision, bucket, digest_high, digest_low, labels, properties)
+      select tenant_id, 1, id, kind, subject, revision, bucket, digest_high, digest_low, labels, properties from graph.nodes where tenant_id = current_tenant()`)
+    here.pass(24 * 3600_000)
+    await runs(here.deps)()
+    expect(await generationsHeld()).toEqual([2])
     expect(await rows(sql`select 1 from graph_generations where tenant_id = current_tenant()`)).toEqual([])
   })
 

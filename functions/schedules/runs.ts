@@ -1,4 +1,4 @@
-import { dropRetired, RETIRED_MS } from '@twofold/core/consistency/retire.ts'
+import { DROPPED_MS, dropAgain, dropRetired, RETIRED_MS } from '@twofold/core/consistency/retire.ts'
 import { goOn } from '@twofold/core/consistency/run.ts'
 import { scheduled } from './scheduled.ts'
 import { forTenants } from './tenants.ts'
@@ -18,6 +18,7 @@ export const runs = scheduled({
     return forTenants(round, [
       { name: 'runs', work: (tenant) => goOn(deps, tenant, round) },
       { name: 'retired', age: RETIRED_MS, work: (tenant) => dropRetired(deps, tenant, round.until) },
+      { name: 'dropped', age: DROPPED_MS, work: (tenant) => dropAgain(deps, tenant, round.until) },
     ])
   },
 })

@@ -142,7 +142,7 @@ create table twofold.graph_generations (
   state text not null,
   since timestamp with time zone not null,
   constraint graph_generations_pkey PRIMARY KEY (tenant_id, generation),
-  constraint graph_generations_state_check CHECK ((state = ANY (ARRAY['filling'::text, 'retired'::text]))),
+  constraint graph_generations_state_check CHECK ((state = ANY (ARRAY['filling'::text, 'retired'::text, 'dropped'::text]))),
   constraint graph_generations_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES twofold.tenants(id) ON DELETE CASCADE
 );
 
@@ -988,7 +988,7 @@ AS $function$
       where work = 'runs' and r.tenant_id = t.id and r.ended_at is null and (r.leased_until is null or r.leased_until <= at)
     union all select min(r.started_at) from sync_runs r where work = 'history' and r.tenant_id = t.id and r.started_at <= at and r.ended_at <= at
     union all select min(d.repaired_at) from drift d where work = 'history' and d.tenant_id = t.id and d.repaired_at <= at
-    union all select min(g.since) from graph_generations g where work = 'retired' and g.tenant_id = t.id and g.state = 'retired' and g.since <= at
+    union all select min(g.since) from graph_generations g where work = g.state and work in ('retired', 'dropped') and g.tenant_id = t.id and g.since <= at
     -- Not looked at as a whole since then, by a schedule.
     union all select t.created_at
       where work = 'nightly' and t.created_at < at and not exists (
@@ -1199,6 +1199,8 @@ grant insert, select, update on twofold.ledger to twofold_app;
 grant select (tenant_id, id, name, former_until, scopes, namespaces, created_at, expires_at, revoked_at, last_used_at), update (name, revoked_at) on twofold.api_keys to twofold_app;
 
 grant select on twofold.readable_memories to twofold_app;
+
+grant update (state) on twofold.graph_generations to twofold_app;
 
 grant usage on schema graph to twofold_app;
 

@@ -1,3 +1,4 @@
+import { Refusal } from '@twofold/operation/refusal.ts'
 import { fill as fillGeneration, fillThese } from '../graph/fill.ts'
 import { MOST_ROWS, project } from '../graph/project.ts'
 import { within } from '../namespaces/inside.sql.ts'
@@ -17,7 +18,7 @@ import type { Scope } from './scope.ts'
 export const begin: Phase = async function* ({ deps, tenant, run, scope }) {
   const now = deps.now().toISOString()
   const [[begun]] = await deps.db.asTenant(tenant, [beginGeneration(run.id, now)])
-  if (begun?.generation == null) throw new Error('another generation is being filled')
+  if (begun?.generation == null) throw new Refusal('conflict', 'Another generation of the graph is being filled.')
   run.generation = begun.generation
   // What came in behind the ledger's back is owed from now on.
   for (let done = 0, more = true; more; ) {

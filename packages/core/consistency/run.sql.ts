@@ -126,10 +126,19 @@ export const beginGeneration = (run: string, now: string): Statement<{ generatio
 export const switchGeneration = (generation: number, now: string): Statement =>
   sql`select switch_generation(${generation}::int, ${now}::timestamptz)`
 
+/** `retired`: nobody reads it any more. `dropped`: its nodes went, but a writer that stood still may not know. */
+export type Unread = 'retired' | 'dropped'
+
 /** Generations that nobody has read since then. */
-export const retiredGenerations = (before: string): Statement<{ generation: number }> => sql<{ generation: number }>`
+export const unreadGenerations = (state: Unread, before: string): Statement<{ generation: number }> => sql<{ generation: number }>`
   select g.generation from graph_generations g
-  where g.tenant_id = current_tenant() and g.state = 'retired' and g.since <= ${before}::timestamptz order by g.generation`
+  where g.tenant_id = current_tenant() and g.state = ${state} and g.since <= ${before}::timestamptz order by g.generation`
+
+const unread = (state: Unread, generation: number) =>
+  sql`g.tenant_id = current_tenant() and g.generation = ${generation}::int and g.state = ${state}`
+
+export const noteDropped = (generation: number): Statement =>
+  sql`update graph_generations g set state = 'dropped' where ${unread('retired', generation)}`
 
 export const forgetGeneration = (generation: number): Statement =>
-  sql`delete from graph_generations g where g.tenant_id = current_tenant() and g.generation = ${generation}::int and g.state = 'retired'`
+  sql`delete from graph_generations g where ${unread('dropped', generation)}`

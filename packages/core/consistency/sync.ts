@@ -87,7 +87,8 @@ export async function sync(deps: Deps, caller: Caller, input: SyncInput): Promis
     throw new Refusal('conflict', `A rebuild of this tenant is under way: run ${other.id}.`, { runId: other.id })
   const until = new Date(started.getTime() + LONGEST_MS)
   const advanced = await advance(deps, tenant, id, { until, signal: caller.signal, first: true, lease })
-  if (!advanced) throw new Error('a run that was just begun is not there')
+  // This process stood still, and its lease ended meanwhile.
+  if (!advanced) throw new Refusal('conflict', `Somebody else went on with this run: ${id}.`, { runId: id })
   return answerOf(advanced.run, deps.now(), advanced.found)
 }
 

@@ -39,7 +39,7 @@ create index ledger_by_shown on twofold.ledger (shown_at, tenant_id);
 create table twofold.graph_generations (
   tenant_id int not null references twofold.tenants on delete cascade,
   generation int not null,
-  state text not null check (state in ('filling', 'retired')),
+  state text not null check (state in ('filling', 'retired', 'dropped')),
   since timestamptz not null,
   primary key (tenant_id, generation)
 );
@@ -47,7 +47,7 @@ create unique index graph_generations_filling on twofold.graph_generations (tena
 create index graph_generations_retired on twofold.graph_generations (since) where state = 'retired';
 alter table twofold.graph_generations enable row level security;
 create policy tenant on twofold.graph_generations to twofold_app using (tenant_id = twofold.current_tenant()) with check (tenant_id = twofold.current_tenant());
-grant select, delete on twofold.graph_generations to twofold_app;
+grant select, delete, update (state) on twofold.graph_generations to twofold_app;
 
 -- Never given twice: what a stalled writer leaves in a generation that is gone must not turn up in a new one.
 alter table twofold.tenants add column graph_generations_made int not null default 1;
@@ -118,7 +118,7 @@ language sql stable security definer set search_path = twofold, pg_temp as $$
       where work = 'runs' and r.tenant_id = t.id and r.ended_at is null and (r.leased_until is null or r.leased_until <= at)
     union all select min(r.started_at) from sync_runs r where work = 'history' and r.tenant_id = t.id and r.started_at <= at and r.ended_at <= at
     union all select min(d.repaired_at) from drift d where work = 'history' and d.tenant_id = t.id and d.repaired_at <= at
-    union all select min(g.since) from graph_generations g where work = 'retired' and g.tenant_id = t.id and g.state = 'retired' and g.since <= at
+    union all select min(g.since) from graph_generations g where work = g.state and work in ('retired', 'dropped') and g.tenant_id = t.id and g.since <= at
     -- Not looked at as a whole since then, by a schedule.
     union all select t.created_at
       where work = 'nightly' and t.created_at < at and not exists (
