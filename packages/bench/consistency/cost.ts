@@ -5,7 +5,7 @@ import { scopeOf } from '@twofold/core/consistency/scope.ts'
 import type { Deps } from '@twofold/core/ports.ts'
 import { byTurns, latency, timed } from '../measure.ts'
 
-export const ROUNDS = 15
+export const ROUNDS = 9
 /** Memories that are read one by one. */
 export const READ = 1_000
 
@@ -34,7 +34,7 @@ export async function cost(deps: Deps, tenant: string, ids: readonly string[], b
     const found = await look(deps, tenant)
     if (found.length > 0) throw new Error(`${found.length} differences where there should be none`)
   }
-  const took = await byTurns({ check: inSync, postgres: bare.postgres, graph: bare.graph }, { rounds: ROUNDS, warm: 3 })
+  const took = await byTurns({ check: inSync, postgres: bare.postgres, graph: bare.graph }, { rounds: ROUNDS, warm: 2 })
   const p50 = (name: keyof typeof took) => latency(took[name]).p50
   const apart = Math.floor(ids.length / READ)
   const sample = Array.from({ length: READ }, (_, i) => ids[i * apart] as string)

@@ -4,7 +4,7 @@ import { timed } from '../measure.ts'
 import { look } from './cost.ts'
 
 export const DIFFERENCES = [1, 10, 100, 1_000] as const
-const ROUNDS = 5
+export const ROUNDS = 3
 
 /** Milliseconds, the least of some rounds: of finding so many differences in so many memories, and of repairing them. */
 export interface Repair {

@@ -7,6 +7,7 @@ import { openServers, type Servers } from '../graph/stores.ts'
 import { openWitness } from '../graph/witness.ts'
 import { cost } from './cost.ts'
 import { fill, show } from './fill.ts'
+import { type Rebuild, rebuild } from './rebuild.ts'
 import { repairs } from './repairs.ts'
 import { claims, type Measured, report, type Size } from './report.ts'
 import { openStores, type Store } from './stores.ts'
@@ -84,6 +85,7 @@ async function measureStore(store: Store, sizes: readonly number[]): Promise<Mea
   const { name, inside } = store
   const { deps } = inside
   const measured: Size[] = []
+  let rebuilt: Rebuild | undefined
   for (const memories of sizes) {
     const { id: tenant } = await inside.tenant()
     say(`${name}: ${memories} memories`)
@@ -103,8 +105,12 @@ async function measureStore(store: Store, sizes: readonly number[]): Promise<Mea
     const afterDeletions = await cost(deps, tenant, left, store.bare(tenant))
     say(`${name}: differences`)
     measured.push({ inSync, afterDeletions, repairs: await repairs(deps, tenant, left, store.damage(tenant)) })
+    if (store.neo4j && memories === sizes.at(-1)) {
+      say(`${name}: rebuild`)
+      rebuilt = await rebuild(inside, store.neo4j, tenant, left)
+    }
   }
-  return { name, sizes: measured as [Size, Size] }
+  return { name, sizes: measured as [Size, Size], ...(rebuilt && { rebuilt }) }
 }
 
 const load1 = () => Math.round((loadavg()[0] as number) * 10) / 10

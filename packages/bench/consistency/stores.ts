@@ -1,6 +1,6 @@
 import { sql } from '@twofold/core/sql.ts'
-import neo4j from 'neo4j-driver'
-import { type Inside, neo4jVariables, openInside, type Servers } from '../graph/stores.ts'
+import neo4j, { type Driver } from 'neo4j-driver'
+import { type Inside, type Neo4jPlace, neo4jVariables, openInside, type Servers } from '../graph/stores.ts'
 import type { Witness } from '../graph/witness.ts'
 import { bareOfLedger, bareOfNeo4j, bareOfTables } from './bare.ts'
 import type { Bare } from './cost.ts'
@@ -10,6 +10,8 @@ import type { Damage } from './repairs.ts'
 export interface Store {
   name: string
   inside: Inside
+  /** Where else it can be written to by hand. */
+  neo4j?: { driver: Driver; place: Neo4jPlace }
   bare(tenant: string): Bare
   damage(tenant: string): Damage
 }
@@ -23,6 +25,7 @@ export async function openStores(servers: Servers, witness: Witness): Promise<St
     {
       name: 'Neo4j',
       inside: inNeo4j,
+      neo4j: { driver: witness.driver, place: servers.neo4j },
       bare: (tenant) => ({
         postgres: () => bareOfLedger(inNeo4j.deps.db, tenant),
         graph: () => bareOfNeo4j(witness.driver, tenant),

@@ -8,12 +8,12 @@ const DATABASE = 'neo4j'
 const int = (n: number) => neo4j.int(n)
 
 /** What a node keeps: the same as the service's. */
-const properties = (tenant: string, { id, subject, revision, bucket, digest: [high, low], properties }: Shown) => ({
+export const properties = (tenant: string, { id, subject, revision, bucket, digest: [high, low], properties }: Shown) => ({
   ...Object.fromEntries(Object.entries(properties).map(([name, value]) => [name, Number.isInteger(value) ? int(value as number) : value])),
   ...{ tenant, generation: int(1), id, subject },
   ...{ revision: int(revision), bucket: int(bucket), digestHigh: int(high), digestLow: int(low) },
 })
-const edgeProperties = (tenant: string, owner: string, { namespace, confidence }: Edge) => ({
+export const edgeProperties = (tenant: string, owner: string, { namespace, confidence }: Edge) => ({
   ...{ tenant, generation: int(1), owner, namespace, confidence },
 })
 
