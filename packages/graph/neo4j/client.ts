@@ -16,6 +16,10 @@ const MIGRATING_MS = 60_000
 /** Deadlocks end by themselves; there is time for about eight attempts in ten seconds. */
 const CONFLICTS = 20
 
+const ACCESS = 'show databases yield name, aliases, access where name = $database or $database in aliases return access'
+/** How long the answer to that is good for. */
+const ACCESS_MS = 10_000
+
 /** One driver: its pool, what stands between a statement and the server, and the count of what is open. */
 export class Client {
   readonly usage = { opened: 0, open: 0, transactions: 0 }
@@ -23,6 +27,7 @@ export class Client {
   readonly #options: Neo4jOptions
   readonly #driver: Driver
   #migrated: Promise<unknown> | undefined
+  #writes = { taken: true, until: 0 }
 
   constructor(options: Neo4jOptions) {
     this.#options = options
@@ -102,6 +107,26 @@ export class Client {
       channel.drop()
       return false
     }
+  }
+
+  /**
+   * Whether the server takes writes into this database, as it says itself: one that is read-only answers everything else.
+   * Asked at most every ten seconds; true where it does not say in time.
+   */
+  async takesWrites(): Promise<boolean> {
+    const now = performance.now()
+    if (now < this.#writes.until) return this.#writes.taken
+    const { database } = this.#options
+    const channel = new Channel(this, 'READ')
+    // Not through the breaker: a server is slow to say it when it has just started.
+    const asked = rowsOf<{ access: string }>(channel.session.run(ACCESS, { database }))
+    const taken = await unlessAborted(asked, AbortSignal.timeout(TIDYING_MS)).then(
+      ([row]) => row?.access !== 'read-only',
+      () => true,
+    )
+    channel.drop()
+    this.#writes = { taken, until: now + ACCESS_MS }
+    return taken
   }
 
   async end(): Promise<void> {

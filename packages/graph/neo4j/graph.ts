@@ -111,7 +111,8 @@ export function neo4jGraph(options: Neo4jOptions): Neo4jGraph {
     async health() {
       const available = await client.isThere()
       const { state } = client.circuit
-      return { available, healthy: available && state === 'closed', lastCheck: now().toISOString(), breaker: state }
+      const healthy = available && state === 'closed' && (await client.takesWrites())
+      return { available, healthy, lastCheck: now().toISOString(), breaker: state }
     },
     usage: () => ({ ...client.usage }),
     warmed: client.warm(),

@@ -59,6 +59,19 @@ describe('the graph in Neo4j', () => {
     })
   })
 
+  test('sums come out of the indexes while nothing is odd, tombstones and places or not', async () => {
+    const { scene: the, graph, tenant, times } = await scene()
+    await the.apply(tenant, entity(ada, 'Ada'), memory(note, [ada, acme]), gone(turin, 2))
+    const asked = async () => {
+      const before = times('transaction')
+      const odd = (await graph.sums(tenant, null, first)).reduce((sum, bucket) => sum + bucket.odd, 0)
+      return { statements: times('transaction') - before, odd }
+    }
+    expect(await asked()).toEqual({ statements: 3, odd: 0 })
+    await ask('match (n:Node {tenant: $tenant, id: $turin}) set n.more = 1, n.than = 2', { tenant, turin })
+    expect(await asked()).toEqual({ statements: 4, odd: 1 })
+  })
+
   describe('other transactions', () => {
     test('that lock the same in another order only cost another attempt', async () => {
       const { scene: the, graph, tenant, times } = await scene()
