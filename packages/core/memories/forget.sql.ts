@@ -61,6 +61,11 @@ export const releaseKeys = (ids: readonly string[]): Statement => sql`
   where k.tenant_id = current_tenant() and k.key_id = any(array(select actor from wrote)) and k.key = any(array(select key from wrote))
     and k.key_id = w.actor and k.key = w.key`
 
+/** Every version there is of a memory that the caller may see. */
+export const versionsOf = (id: string): Statement<Pick<Removed, 'memory'>> => sql<Pick<Removed, 'memory'>>`
+  select v.memory from memory_versions v join memories m on m.tenant_id = v.tenant_id and m.id = v.memory_id
+  where v.tenant_id = current_tenant() and v.memory_id = ${id}::uuid and m.pending_until is null and visible(m.namespace)`
+
 /** The rows and all that hangs on them, for good. Answers every version there was, so that caches can be cleared of them. */
 export const erase = (ids: readonly string[]): Statement<Removed> => sql<Removed>`
   with versions as (

@@ -6,7 +6,7 @@ import type { Deps } from '../ports.ts'
 import type { Statement } from '../sql.ts'
 import type { CacheState } from './answer.ts'
 import { textOf } from './draft.ts'
-import { erase, expect, type LedgerRow, ledgerOf, lock, type Removed, releaseKeys, retire, unlink } from './forget.sql.ts'
+import { erase, expect, type LedgerRow, ledgerOf, lock, type Removed, releaseKeys, retire, unlink, versionsOf } from './forget.sql.ts'
 import type { Receipt } from './memory.ts'
 import { announce, type Written } from './remember.ts'
 import { earlier } from './update.ts'
@@ -34,14 +34,12 @@ export async function forget(deps: Deps, caller: Caller, id: string, options: Fo
   const removal = options.hard ? erase([id]) : retire([id], { action: 'memories.delete', reason: null, now })
   const list = statements(deps, caller, id, options, removal, now)
   try {
+    // Before the rows as well: of a process that dies in between nobody would know which texts were theirs.
+    if (options.hard) await forgetTexts(deps, (await deps.db.asCaller(caller, null, [versionsOf(id)])).rows[0])
     const { authorized, rows } = await deps.db.asCaller(caller, null, list, { write: true, repeatable: caller.idempotency !== null })
     const removed = rows[list.indexOf(removal)] as unknown as Removed[]
     const [ledger] = rows.at(-1) as unknown as LedgerRow[]
-    if (options.hard)
-      await deps.cache.forgetEmbeddings(
-        deps.embedder.model,
-        removed.map(({ memory }) => textOf(memory)),
-      )
+    if (options.hard) await forgetTexts(deps, removed)
     const cache = await announce(deps, caller, authorized, [{ id, subject: (removed[0] as Removed).subject }])
     return { answer: answer(deps, options.hard, ledger, now, cache), replayed: false }
   } catch (error) {
@@ -52,6 +50,12 @@ export async function forget(deps: Deps, caller: Caller, id: string, options: Fo
     return { answer: answer(deps, options.hard, rows[0][0], now, 'written'), replayed: true }
   }
 }
+
+const forgetTexts = ({ cache, embedder }: Deps, versions: readonly Pick<Removed, 'memory'>[]): Promise<void> =>
+  cache.forgetEmbeddings(
+    embedder.model,
+    versions.map(({ memory }) => textOf(memory)),
+  )
 
 function statements(
   deps: Deps,
