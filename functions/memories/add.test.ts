@@ -307,6 +307,15 @@ describe('an idempotency key', () => {
     expect(await count()).toBe(0)
   })
 
+  test('is not taken from what was written under it later when what was written under it first is deleted for good', async () => {
+    const first = await add(body, once)
+    here.pass(24 * 3_600_000 + 1000)
+    const later = await add(body, once)
+    await tenant.del(`/v1/memories/${first.json.memory.id}?hard=true`)
+    const again = await add(body, once)
+    expect([again.status, again.json.memory?.id]).toEqual([201, later.json.memory.id])
+  })
+
   test('is forgotten after 24 hours', async () => {
     const first = await add(body, once)
     here.pass(24 * 3_600_000 + 1000)

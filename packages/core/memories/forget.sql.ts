@@ -51,7 +51,10 @@ export const retire = (ids: readonly string[], { action, reason, now }: Omit<Wri
     from gone g join memory_versions v on v.tenant_id = g.tenant_id and v.memory_id = g.id and v.version = g.version - 1)
   select subject, memory_json(gone) as memory from gone`
 
-/** What idempotency rows know of the requests that wrote these memories: nothing from now on; sent again, they are `gone`. */
+/**
+ * What idempotency rows know of the requests that wrote these memories: nothing from now on; sent again, they are `gone`.
+ * A key that was used anew since, for something else, is another request's.
+ */
 export const releaseKeys = (ids: readonly string[]): Statement => sql`
   with wrote as materialized (
     select distinct v.actor, v.idempotency_key as key from memory_versions v
@@ -59,7 +62,8 @@ export const releaseKeys = (ids: readonly string[]): Statement => sql`
   update idempotency_keys k set request_hash = null
   from wrote w
   where k.tenant_id = current_tenant() and k.key_id = any(array(select actor from wrote)) and k.key = any(array(select key from wrote))
-    and k.key_id = w.actor and k.key = w.key`
+    and k.key_id = w.actor and k.key = w.key
+    and exists (select from jsonb_to_recordset(k.targets) as t (id uuid) where t.id = any(${ids}::uuid[]))`
 
 /** Every version there is of a memory that the caller may see. */
 export const versionsOf = (id: string): Statement<Pick<Removed, 'memory'>> => sql<Pick<Removed, 'memory'>>`
