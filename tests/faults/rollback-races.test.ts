@@ -1,8 +1,6 @@
 import { project } from '@twofold/core/graph/project.ts'
 import { sweep, type World, world } from '@twofold/functions/fixture.ts'
-import { add } from '@twofold/functions/memories/add.ts'
-import { serve } from '@twofold/operation/http.ts'
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { ONCE, Scene, writing } from './rollback/scene.ts'
 import { dies, graph, type Stage, type Step, stage } from './rollback/stage.ts'
 
@@ -16,18 +14,19 @@ beforeAll(async () => {
   on = stage(here.deps)
 })
 beforeEach(async () => {
-  Object.assign(here.deps.settings, { graphDeadlineMs: 10_000, rollbackOnPartialFailure: false })
+  here.deps.settings.graphDeadlineMs = PATIENT
   scene = await new Scene(here, on).open()
 })
 afterAll(() => here.close())
 
+const PATIENT = 10_000
 /** While `work` runs nobody waits long for the graph. */
 const inHaste = async <T>(work: () => Promise<T>): Promise<T> => {
   here.deps.settings.graphDeadlineMs = 150
   try {
     return await work()
   } finally {
-    here.deps.settings.graphDeadlineMs = 10_000
+    here.deps.settings.graphDeadlineMs = PATIENT
   }
 }
 /** The sweep, when the time of the request is over. */
@@ -138,6 +137,7 @@ describe('the sweep and the request at once', () => {
 describe('somebody else at the same rows', () => {
   test('a request whose write was swept away decides nothing of another that has its id since', async () => {
     const resumed = Promise.withResolvers<void>()
+    onTestFinished(() => resumed.resolve())
     let other: Promise<unknown> = Promise.resolve()
     on.before('decide', async () => {
       // The first request stands still here, past its time.
@@ -151,7 +151,7 @@ describe('somebody else at the same rows', () => {
         begun.resolve()
         await resumed.promise
       })
-      other = scene.write({ content: 'Another quokka' }, {})
+      other = scene.write({ content: 'Another unseen quokka' }, {})
       await begun.promise
     })
     on.on('apply', graph.refuses)
@@ -159,8 +159,20 @@ describe('somebody else at the same rows', () => {
     expect([status, json.detail]).toEqual([503, 'The graph did not take the write in time, so nothing was stored.'])
     expect([await scene.isPending(), await scene.leaks()]).toEqual([true, []])
     resumed.resolve()
-    expect(await other).toMatchObject({ status: 201, json: { memory: { id: scene.id, content: 'Another quokka' } } })
-    await scene.expectKept('Another quokka')
+    expect(await other).toMatchObject({ status: 201, json: { memory: { id: scene.id, content: 'Another unseen quokka' } } })
+    await scene.expectKept('Another unseen quokka')
+  })
+
+  test('an id under which the graph still shows what is deleted for good: refused when the graph does not take what has it now', async () => {
+    expect((await scene.asks.post('/v1/memories', writing(scene.id, { onGraphFailure: 'queue', waitFor: 'graph' }))).status).toBe(201)
+    expect((await scene.asks.del(`/v1/memories/${scene.id}?hard=true`)).status).toBe(200)
+    on.on('apply', graph.away)
+    expect((await scene.write({ content: 'Another unseen quokka' })).status).toBe(503)
+    on.clear()
+    expect(await scene.leaks()).toEqual([])
+    await scene.swept()
+    expect(await scene.leaks()).toEqual([])
+    await scene.expectAgreement()
   })
 
   const lease = (what: string) =>
@@ -179,6 +191,25 @@ describe('somebody else at the same rows', () => {
     expect([status, json.detail]).toEqual([503, 'The graph did not take the write in time, so nothing was stored.'])
     await scene.expectGoneAtOnce()
     await here.owner('update twofold.ledger set leased_until = now() where lease is not null')
+    await scene.expectGone()
+  })
+
+  test('a writer of the graph who has brought it in and notes so when it is refused: it is taken out again', async () => {
+    const resumed = Promise.withResolvers<void>()
+    onTestFinished(() => resumed.resolve())
+    let writer: Promise<unknown> = Promise.resolve()
+    on.before('lease', async () => {
+      const begun = Promise.withResolvers<void>()
+      on.before('settle', async () => {
+        begun.resolve()
+        await resumed.promise
+      })
+      writer = project(here.deps, scene.asks.id, { oldest: 500 })
+      await begun.promise
+    })
+    expect((await inHaste(() => scene.write())).status).toBe(503)
+    resumed.resolve()
+    await writer
     await scene.expectGone()
   })
 
@@ -228,9 +259,9 @@ describe('somebody else at the same rows', () => {
     on.clear()
     expect(told).toEqual([409, 409, 409].map((status) => [status, 'in_progress', false]))
     // At once, before anything is swept, another may have all three.
-    const again = await scene.write({ content: 'Another quokka' })
+    const again = await scene.write({ content: 'Another unseen quokka' })
     expect([again.status, again.headers.get('idempotency-replayed')]).toEqual([201, null])
-    await scene.expectKept('Another quokka')
+    await scene.expectKept('Another unseen quokka')
     const [byKey, byId, byOnce] = await asked()
     expect([byKey?.json.code, byId?.json.code, byOnce?.json.code]).toEqual(['conflict', 'conflict', 'idempotency_mismatch'])
   })
@@ -247,94 +278,6 @@ describe('somebody else at the same rows', () => {
     await scene.swept()
     const { nodes } = (await scene.asks.post('/v1/graph/query', { start: { value: 'Quokka' }, hops: 4 })).json
     expect(nodes.map((node: any) => node.value ?? node.id).sort()).toEqual(['Quokka', id].sort())
-    await scene.expectAgreement()
-  })
-})
-
-describe('a caller who does not wait', () => {
-  const impatient = (deadlineMs: number, signal?: AbortSignal) =>
-    serve([{ ...add, deadlineMs }], here.composed.surroundings).request('/v1/memories', {
-      method: 'POST',
-      headers: { authorization: `Bearer ${scene.asks.key}`, 'content-type': 'application/json', ...ONCE.headers },
-      body: JSON.stringify(writing(scene.id)),
-      ...(signal && { signal }),
-    })
-  /** Ends the request at this step, and lets the step go on. */
-  const endsAt = (step: Step, ends: () => unknown) => on.before(step, async () => void (await ends()))
-  const settled = () => expect.poll(() => scene.isPending(), { timeout: 20_000 }).toBe(false)
-
-  test.each([
-    ['taken', 'lease', 'kept'],
-    ['taken', 'decide', 'kept'],
-    ['refused', 'lease', 'gone'],
-    ['refused', 'decide', 'gone'],
-  ] as const)('hangs up while it is being %s, at the %s: it is decided all the same', async (how, step, end) => {
-    const hangs = new AbortController()
-    if (how === 'refused') on.on('apply', graph.refuses)
-    endsAt(step, () => hangs.abort())
-    expect((await impatient(25_000, hangs.signal)).status).toBe(499)
-    await settled()
-    on.clear()
-    if (end === 'kept') await scene.expectKept()
-    else await scene.expectGone()
-  })
-
-  test('hangs up at the write: it is as if he had never asked', async () => {
-    const hangs = new AbortController()
-    endsAt('write', () => hangs.abort())
-    expect((await impatient(25_000, hangs.signal)).status).toBe(499)
-    await scene.expectGone()
-  })
-
-  test('is told at his deadline that nobody knows yet, and the same request again tells', async () => {
-    endsAt('decide', () => new Promise((resolve) => setTimeout(resolve, 700)))
-    const answer = await impatient(500)
-    const { code, detail } = (await answer.json()) as { code: string; detail: string }
-    expect([answer.status, code]).toEqual([504, 'timeout'])
-    expect(detail).toContain('may still have happened')
-    await settled()
-    const again = await scene.write()
-    expect([again.status, again.headers.get('idempotency-replayed')]).toEqual([201, 'true'])
-    await scene.expectKept()
-  })
-})
-
-describe('what cannot be rolled back', () => {
-  test('a batch says so item by item, and an atomic one as a whole; nothing of these is stored', async () => {
-    const items = [writing(scene.id), { userId: 'alice', content: 'quokka', onGraphFailure: 'rollback' }]
-    const apart = await scene.asks.post('/v1/memories/batch', { items })
-    expect(apart.json.items.map(({ error }: any) => [error.code, error.errors[0].path])).toEqual([
-      ['invalid', 'onGraphFailure'],
-      ['invalid', 'onGraphFailure'],
-    ])
-    const together = await scene.asks.post('/v1/memories/batch', { items, atomic: true })
-    expect([together.status, together.json.code, together.json.errors[0].path]).toEqual([400, 'invalid', 'items.0.onGraphFailure'])
-    const changed = await scene.asks.patch(`/v1/memories/${scene.id}`, { content: 'quokka', onGraphFailure: 'rollback' })
-    expect([changed.status, changed.json.errors[0].path]).toEqual([400, 'onGraphFailure'])
-    await scene.expectGone()
-  })
-
-  test('where it is the default it holds for every single new memory; batches and changes are owed', async () => {
-    here.deps.settings.rollbackOnPartialFailure = true
-    const { onGraphFailure: _, ...body } = writing(scene.id)
-    on.on('apply', graph.away)
-    const add = (more: object) => scene.asks.post('/v1/memories', { ...body, ...more })
-    expect([(await add({})).status, (await add({ waitFor: 'graph' })).status]).toEqual([503, 503])
-    const decision = await scene.asks.post('/v1/decisions', { userId: 'alice', title: 'quokka', rationale: 'quokka' })
-    expect([decision.status, decision.json.code]).toEqual([503, 'unavailable'])
-    on.clear()
-    await scene.expectGone()
-    on.on('apply', graph.away)
-    const others = [
-      await add({ id: undefined, key: 'a', waitFor: 'vector' }),
-      await add({ id: undefined, key: 'b', onGraphFailure: 'queue' }),
-      (await scene.asks.post('/v1/memories/batch', { items: [{ ...body, key: 'c', id: undefined }] })).json.items[0],
-    ]
-    expect(others.map((other) => (other.json ?? other).receipt.owed)).toEqual([['graph'], ['graph'], ['graph']])
-    const changed = await scene.asks.patch(`/v1/memories/${others[0].json.memory.id}`, { content: 'changed', waitFor: 'graph' })
-    expect([changed.status, changed.json.receipt.owed]).toEqual([200, ['graph']])
-    on.clear()
-    await scene.swept()
     await scene.expectAgreement()
   })
 })

@@ -12,7 +12,7 @@ export interface Around {
 }
 
 const LATER = '2999-01-01T00:00:00Z'
-const said = { userId: 'alice', query: 'quokka Xenia' }
+const said = { userId: 'alice', query: 'unseen quokka Xenia' }
 
 /** Every way to read. The text, the key, the tags, the entity and the relation of a write in question all say `quokka`. */
 const reads = ({ id, neighbour, xenia, quokka }: Around): [method: string, path: string, body?: object][] => [

@@ -13,7 +13,7 @@ export const ONCE = { headers: { 'idempotency-key': 'once' } }
 
 /** A write that the graph decides: it alone mentions Quokka and relates two that others mention too. */
 export const writing = (id: string, more: object = {}) => ({
-  ...{ id, userId: 'alice', key: 'quokka', content: 'The quokka is out', kind: 'commitment', tags: ['quokka'], extractEntities: false },
+  ...{ id, userId: 'alice', key: 'quokka', content: 'The unseen quokka', kind: 'commitment', tags: ['quokka'], extractEntities: false },
   entities: [quokka, xenia, yorick],
   relations: [
     { from: xenia, type: 'hid_quokka_from', to: yorick },
@@ -99,7 +99,7 @@ export class Scene {
     const { status, json } = await this.asks.get(`/v1/memories/${this.id}`)
     expect([status, json.memory?.content, json.receipt?.owed]).toEqual([200, content, []])
     expect(json.receipt.stores).toMatchObject({ vector: { state: 'written' }, graph: { state: 'written' } })
-    expect(await this.asks.found({ query: 'quokka', mode: 'text' })).toEqual([this.id])
+    expect(await this.asks.found({ query: 'unseen', mode: 'text' })).toEqual([this.id])
     expect((await this.asks.found({ query: content, mode: 'vector' }))[0]).toBe(this.id)
     const query = { start: { memoryId: this.id }, via: ['MENTIONS'], hops: 1 }
     const { nodes } = (await this.asks.post('/v1/graph/query', query)).json
