@@ -132,7 +132,10 @@ const rememberable = z.strictObject({
   ...place,
   id: MemoryId.optional(),
   ...writable,
-  onGraphFailure: z.enum(['queue', 'rollback']).optional(),
+  onGraphFailure: z.enum(['queue', 'rollback']).optional().meta({
+    description:
+      'When the graph does not take it in time. queue: it is kept, and owed to the graph. rollback: refused with 503, and nothing of it is left; until then nobody reads it. For one new memory at a time: not in a batch.',
+  }),
 })
 
 /** What a request that makes a memory needs, whatever the memory is made from. */
