@@ -53,7 +53,7 @@ export const retire = (ids: readonly string[], { action, reason, now }: Omit<Wri
 
 /**
  * What idempotency rows know of the requests that wrote these memories: nothing from now on; sent again, they are `gone`.
- * A key that was used anew since, for something else, is another request's.
+ * A key that was used anew since, for something else or for the deletion, is another request's.
  */
 export const releaseKeys = (ids: readonly string[]): Statement => sql`
   with wrote as materialized (
@@ -63,7 +63,7 @@ export const releaseKeys = (ids: readonly string[]): Statement => sql`
   from wrote w
   where k.tenant_id = current_tenant() and k.key_id = any(array(select actor from wrote)) and k.key = any(array(select key from wrote))
     and k.key_id = w.actor and k.key = w.key
-    and exists (select from jsonb_to_recordset(k.targets) as t (id uuid) where t.id = any(${ids}::uuid[]))`
+    and exists (select from jsonb_to_recordset(k.targets) as t (id uuid, version int) where t.id = any(${ids}::uuid[]) and t.version is not null)`
 
 /** Every version there is of a memory that the caller may see. */
 export const versionsOf = (id: string): Statement<Pick<Removed, 'memory'>> => sql<Pick<Removed, 'memory'>>`
