@@ -27,7 +27,7 @@ export class Client {
   readonly #options: Neo4jOptions
   readonly #driver: Driver
   #migrated: Promise<unknown> | undefined
-  #writes = { taken: true, until: 0 }
+  readonly #access: { writes: boolean; until: number; asked: Promise<void> | undefined } = { writes: true, until: 0, asked: undefined }
 
   constructor(options: Neo4jOptions) {
     this.#options = options
@@ -111,22 +111,31 @@ export class Client {
 
   /**
    * Whether the server takes writes into this database, as it says itself: one that is read-only answers everything else.
-   * Asked at most every ten seconds; true where it does not say in time.
+   * Asked at most every ten seconds. Until it has said so, which takes a server long that has just started, what it said
+   * before counts; true at first.
    */
   async takesWrites(): Promise<boolean> {
-    const now = performance.now()
-    if (now < this.#writes.until) return this.#writes.taken
-    const { database } = this.#options
+    if (performance.now() >= this.#access.until) {
+      this.#access.asked ??= this.#askAccess()
+      await unlessAborted(this.#access.asked, AbortSignal.timeout(TIDYING_MS)).catch(() => undefined)
+    }
+    return this.#access.writes
+  }
+
+  /** Not through the breaker, as nothing depends on it. */
+  async #askAccess(): Promise<void> {
     const channel = new Channel(this, 'READ')
-    // Not through the breaker: a server is slow to say it when it has just started.
-    const asked = rowsOf<{ access: string }>(channel.session.run(ACCESS, { database }))
-    const taken = await unlessAborted(asked, AbortSignal.timeout(TIDYING_MS)).then(
-      ([row]) => row?.access !== 'read-only',
-      () => true,
-    )
-    channel.drop()
-    this.#writes = { taken, until: now + ACCESS_MS }
-    return taken
+    try {
+      const { database } = this.#options
+      const asked = rowsOf<{ access: string }>(channel.session.run(ACCESS, { database }))
+      const [row] = await unlessAborted(asked, AbortSignal.timeout(MIGRATING_MS))
+      this.#access.writes = row?.access !== 'read-only'
+    } catch {
+      // It keeps that to itself, or is away, which others find out.
+    } finally {
+      channel.drop()
+      Object.assign(this.#access, { asked: undefined, until: performance.now() + ACCESS_MS })
+    }
   }
 
   async end(): Promise<void> {
