@@ -70,8 +70,9 @@ async function openNeo4j() {
 }
 
 const ran: Ran[] = []
-for (const graph of values.graph ? [values.graph] : ['tables', 'neo4j']) ran.push(await runOn(graph))
-const text = report(ran)
-if (values.write) await writeFile(new URL('STEPS.md', import.meta.url), text)
-else process.stdout.write(text)
+for (const graph of values.graph ? [values.graph] : ['tables', 'neo4j']) {
+  ran.push(await runOn(graph))
+  if (values.write) await writeFile(new URL('STEPS.md', import.meta.url), report(ran))
+}
+if (!values.write) process.stdout.write(report(ran))
 process.exitCode = ran.some(({ cases }) => cases.some(({ failure }) => failure !== null)) ? 1 : 0

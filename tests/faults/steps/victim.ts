@@ -30,6 +30,9 @@ export interface Done {
   text: string
 }
 
+/** What the queue does with a message that fails. */
+const TRIED_AGAIN = 503
+
 const clock = process.env.CLOCK as string
 const composed = await compose(readEnv(), { now: () => new Date(Date.now() + Number(readFileSync(clock, 'utf8'))) })
 const app = serve(operations, composed.surroundings)
@@ -43,7 +46,7 @@ async function act(doing: Act): Promise<Omit<Done, 'passed'>> {
   if ('queue' in doing) {
     const record = { messageId: '1', body: JSON.stringify(doing.queue) }
     const { batchItemFailures } = await graphWrites(composed.deps)({ Records: [record] } as Parameters<ReturnType<typeof graphWrites>>[0])
-    return { status: batchItemFailures.length === 0 ? 200 : 500, text: JSON.stringify(batchItemFailures) }
+    return { status: batchItemFailures.length === 0 ? 200 : TRIED_AGAIN, text: JSON.stringify(batchItemFailures) }
   }
   const schedule = schedules.find(({ declared }) => declared.name === doing.schedule)
   return { status: 200, text: JSON.stringify((await schedule?.(composed.deps)()) ?? null) }
