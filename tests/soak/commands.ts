@@ -88,22 +88,23 @@ export type Trouble =
   | { freezes: number | null; side: 'before' | 'after' }
 
 const among = (n: number) => fc.nat({ max: n - 1 })
-const maybe = <T>(one: fc.Arbitrary<T>, freq = 2) => fc.option(one, { freq })
+/** Null one time in `nil`. */
+const maybe = <T>(one: fc.Arbitrary<T>, nil = 3) => fc.option(one, { freq: nil })
 const seconds = 1000
 const minutes = 60 * seconds
 const hours = 60 * minutes
 
 const given: fc.Arbitrary<Given> = fc.record({
   id: maybe(among(4)),
-  key: maybe(among(2), 1),
+  key: maybe(among(2), 2),
   place: among(3),
   text: among(6),
   kind: fc.constantFrom('note', 'decision'),
   entities: fc.uniqueArray(among(5), { maxLength: 3 }),
   about: fc.boolean(),
   related: fc.boolean(),
-  session: maybe(among(2), 1),
-  ends: fc.option(fc.constantFrom(7, 187, 2227), { freq: 1 }),
+  session: maybe(among(2), 2),
+  ends: maybe(fc.constantFrom(7, 187, 2227), 2),
   finds: fc.boolean(),
   vector: fc.boolean(),
 })
@@ -126,10 +127,10 @@ const changing: fc.Arbitrary<Changing> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ key: maybe(among(2)) }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constantFrom('note' as const, 'decision' as const) }) },
   { weight: 1, arbitrary: fc.record({ session: maybe(among(2)) }) },
-  { weight: 1, arbitrary: fc.record({ ends: fc.option(fc.constantFrom(7, 187, 2227), { freq: 2 }) }) },
+  { weight: 1, arbitrary: fc.record({ ends: maybe(fc.constantFrom(7, 187, 2227)) }) },
 )
 
-const once = fc.option(among(5), { freq: 1 })
+const once = maybe(among(5), 2)
 const which = fc.nat({ max: 15 })
 
 const step: fc.Arbitrary<Step> = fc.oneof(
@@ -160,7 +161,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       do: fc.constant('update' as const),
       which,
       changes: changing,
-      match: fc.option(fc.constantFrom('right' as const, 'wrong' as const), { freq: 1 }),
+      match: maybe(fc.constantFrom('right' as const, 'wrong' as const), 2),
       wait: fc.boolean(),
       once,
     }),
@@ -168,7 +169,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 10, arbitrary: fc.record({ do: fc.constant('forget' as const), which, hard: fc.boolean(), cascade: fc.boolean(), once }) },
   {
     weight: 6,
-    arbitrary: fc.record({ do: fc.constant('restore' as const), which, version: fc.option(fc.integer({ min: 1, max: 4 })), once }),
+    arbitrary: fc.record({ do: fc.constant('restore' as const), which, version: maybe(fc.integer({ min: 1, max: 4 }), 2), once }),
   },
   { weight: 6, arbitrary: fc.record({ do: fc.constant('again' as const), back: fc.nat({ max: 12 }) }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('entity' as const), subject: among(2), name: among(5), once }) },
@@ -218,7 +219,7 @@ const side = fc.constantFrom('before' as const, 'after' as const)
 const at = fc.oneof({ weight: 4, arbitrary: fc.nat({ max: 3 }) }, { weight: 1, arbitrary: fc.constant('every' as const) })
 const answers = (...troubles: Trouble[]) => ({ weight: 3, arbitrary: fc.constantFrom(...troubles) })
 const slow = { weight: 1, arbitrary: fc.record({ slow: fc.constantFrom(20 * seconds, 40 * seconds, 10 * minutes), side }) }
-const freezes = { weight: 2, arbitrary: fc.record({ freezes: fc.option(fc.integer({ min: 1, max: 8 }), { freq: 3 }), side }) }
+const freezes = { weight: 2, arbitrary: fc.record({ freezes: maybe(fc.integer({ min: 1, max: 8 })), side }) }
 const befalls = (store: Fault['store'], what: fc.Arbitrary<Trouble>) => fc.record({ store: fc.constant(store), at, what })
 
 const fault: fc.Arbitrary<Fault> = fc.oneof(
@@ -235,25 +236,37 @@ const command: fc.Arbitrary<Command> = fc
   )
   .map(([what, faults]) => ({ ...what, faults }) as Command)
 
-/** Lists of just so many commands, which shrink to any shorter ones. */
+/** Lists of just so many commands, which shrink to fewer wherever these are, then to simpler ones. */
 export class Commands extends fc.Arbitrary<Command[]> {
-  readonly #all: fc.Arbitrary<Command[]>
-  readonly #fewer = fc.array(command)
+  readonly #length: number
 
   constructor(length: number) {
     super()
-    this.#all = fc.array(command, { minLength: length, maxLength: length })
+    this.#length = length
   }
 
   generate(random: fc.Random, bias: number | undefined): fc.Value<Command[]> {
-    return this.#all.generate(random, bias)
+    return listOf(Array.from({ length: this.#length }, () => command.generate(random, bias)))
   }
 
-  canShrinkWithoutContext(value: unknown): value is Command[] {
-    return this.#fewer.canShrinkWithoutContext(value)
+  canShrinkWithoutContext(_: unknown): _ is Command[] {
+    return false
   }
 
-  shrink(value: Command[], context: unknown): fc.Stream<fc.Value<Command[]>> {
-    return this.#fewer.shrink(value, context)
+  shrink(_: Command[], items: unknown): fc.Stream<fc.Value<Command[]>> {
+    return fc.stream(smaller(items as fc.Value<Command>[]))
   }
+}
+
+const listOf = (items: fc.Value<Command>[]) =>
+  new fc.Value(
+    items.map(({ value }) => value),
+    items,
+  )
+
+function* smaller(items: fc.Value<Command>[]): IterableIterator<fc.Value<Command[]>> {
+  for (let size = Math.ceil(items.length / 2); size >= 1; size = size === 1 ? 0 : Math.ceil(size / 2))
+    for (let from = 0; from < items.length; from += size) yield listOf(items.toSpliced(from, size))
+  for (const [i, { value, context }] of items.entries())
+    for (const simpler of command.shrink(value, context)) yield listOf(items.with(i, simpler))
 }

@@ -52,7 +52,7 @@ export async function truth({ db }: Pick<ProjectDeps, 'db'>, tenant: string): Pr
       (select count(*)::int from memory_versions v where not exists (select from memories m where m.tenant_id = v.tenant_id and m.id = v.memory_id)) as versions,
       (select count(*)::int from past_embeddings e where not exists (select from memories m where m.tenant_id = e.tenant_id and m.id = e.memory_id)) as vectors,
       (select count(*)::int from postings p where not exists (select from memories m where m.tenant_id = p.tenant_id and m.row = p.row)) as words,
-      (select count(*)::int from drift) as drift`,
+      (select count(*)::int from drift where not parked or repaired_at is null) as drift`,
   ])
   const of = <T extends { memory: string }>(list: readonly T[], id: string, text: (one: T) => string) =>
     list.flatMap((one) => (one.memory === id ? [text(one)] : [])).sort()

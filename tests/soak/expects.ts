@@ -27,10 +27,9 @@ export function expects(model: Model, request: Request, at: number): Outcome {
       if (passed(request.input.expiresAt)) return 'invalid'
       return known ? again(model, known, request) : taken(model, request.input)
     case 'batch': {
+      if (request.atomic && twinsIn(request.items).includes(true)) return 'conflict'
       if (known) return known.gone || known.hash !== request.hash ? again(model, known, request) : 'again'
-      const twins = twinsIn(request.items)
-      const refused = request.items.find((item, i) => twins[i] || CLASHES.has(taken(model, item)))
-      return request.atomic && refused ? (twins.includes(true) ? 'conflict' : taken(model, refused)) : 'ok'
+      return (request.atomic && request.items.map((item) => taken(model, item)).find((outcome) => CLASHES.has(outcome))) || 'ok'
     }
     case 'update': {
       const m = model.readable(request.id)

@@ -166,7 +166,18 @@ export class Model {
     const owing = input.extractEntities && !extracted
     const made = { key, kind, content, session, expiresAt, ...mentions }
     const versions = new Map<number, Content | null>([[1, made]])
-    this.memories.set(id, { ...made, id, namespace, version: 1, deleted: false, pending, owing, hash: JSON.stringify(input), versions })
+    this.memories.set(id, {
+      ...made,
+      id,
+      namespace,
+      version: 1,
+      deleted: false,
+      pending,
+      owing,
+      hash: JSON.stringify(input),
+
+      versions,
+    })
     if (!this.ids.includes(id)) this.ids.push(id)
   }
 
@@ -219,7 +230,7 @@ export class Model {
     if (!seen) {
       if (!m.pending) broken('a memory is gone that nobody deleted')
       this.memories.delete(m.id)
-      for (const [key, known] of this.answered) if (known.ids.includes(m.id)) this.answered.delete(key)
+      for (const [key, known] of this.answered) if (!known.gone && known.ids.includes(m.id)) this.answered.delete(key)
       return
     }
     if (seen.pending && !m.pending) broken('a memory is pending that was not')

@@ -69,7 +69,7 @@ async function serve(name: 'postgres' | 'neo4j'): Promise<void> {
 }
 
 async function replay(path: string): Promise<string | null> {
-  const details = await soak(places[0] as Place, seed, path)
+  const details = await soak(places[0] as Place, seed, { path })
   return details.failed ? told(details) : null
 }
 

@@ -1,5 +1,5 @@
 import { beginNightly, syncChanges } from '@twofold/core/consistency/by-itself.ts'
-import { dropRetired } from '@twofold/core/consistency/retire.ts'
+import { dropAgain, dropRetired } from '@twofold/core/consistency/retire.ts'
 import { waitingRuns } from '@twofold/core/consistency/run.sql.ts'
 import { advance } from '@twofold/core/consistency/run.ts'
 import { collect } from '@twofold/core/entities/collect.ts'
@@ -34,5 +34,8 @@ export const SWEEP: Record<Sweep, (deps: Deps, tenant: string) => Promise<unknow
     for (const { id } of waiting) await advance(deps, tenant, id, { until: soon(deps) })
   },
   poison: (deps, tenant) => retryOld(deps, tenant, deps.now(), 50),
-  retired: (deps, tenant) => dropRetired(deps, tenant, soon(deps)),
+  async retired(deps, tenant) {
+    await dropRetired(deps, tenant, soon(deps))
+    await dropAgain(deps, tenant, soon(deps))
+  },
 }
