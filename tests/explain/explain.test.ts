@@ -66,7 +66,8 @@ const person = (value: string) => ({ type: 'person', value, subject: 'user:u7' }
 async function reaches([, work, ways, allowed = []]: Case) {
   const seen = await w.during(work)
   expect([...seen]).toEqual(expect.arrayContaining(ways))
-  expect(wide(seen)).toEqual([...allowed].sort())
+  // The planner may do better than it may do.
+  expect(wide(seen).filter((way) => !allowed.includes(way))).toEqual([])
 }
 
 const READS: Case[] = [

@@ -36,6 +36,7 @@ beforeEach(async () => {
       sql`insert into sync_runs (tenant_id, id, operation, options, started_at) values (current_tenant(), ${memory.id}::uuid, 'check', '{}', now())`,
       sql`insert into drift (tenant_id, id, run_id, kind, thing, what, bucket, deep, found_at)
         values (current_tenant(), ${memory.id}::uuid, ${memory.id}::uuid, 'missing', ${memory.id}, 'memory', 1, false, now())`,
+      sql`select abandon_generation(begin_generation(${memory.id}::uuid, now()), now())`,
     ])
   }
 })
