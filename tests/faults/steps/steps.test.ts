@@ -25,7 +25,7 @@ test('every place in the product that changes something is a step that a process
   expect(unknown(recorded, all)).toEqual([])
 })
 
-test('a process that is killed or frozen at any step leaves nothing that does not heal by itself', { timeout: 600_000 }, async () => {
+test('a process that is killed or frozen at any step leaves nothing that does not heal by itself', { timeout: 1_800_000 }, async () => {
   const planned = once(recorded, all)
   const failed: string[] = []
   for (const each of planned) await survive(each).catch((error) => failed.push(`${describe(each)}: ${error.stack}`))
