@@ -3,9 +3,10 @@ import type { Difference } from '@twofold/core/consistency/finding.ts'
 import { truthOfThese } from '@twofold/core/consistency/ledger.sql.ts'
 import { scopeOf } from '@twofold/core/consistency/scope.ts'
 import type { Deps } from '@twofold/core/ports.ts'
-import { byTurns, latency, timed } from '../measure.ts'
+import { byTurns, latency } from '../measure.ts'
 
-export const ROUNDS = 9
+export const ROUNDS = 10
+const WARM = 2
 /** Memories that are read one by one. */
 export const READ = 1_000
 
@@ -34,16 +35,17 @@ export async function cost(deps: Deps, tenant: string, ids: readonly string[], b
     const found = await look(deps, tenant)
     if (found.length > 0) throw new Error(`${found.length} differences where there should be none`)
   }
-  const took = await byTurns({ check: inSync, postgres: bare.postgres, graph: bare.graph }, { rounds: ROUNDS, warm: 2 })
-  const p50 = (name: keyof typeof took) => latency(took[name]).p50
   const apart = Math.floor(ids.length / READ)
   const sample = Array.from({ length: READ }, (_, i) => ids[i * apart] as string)
-  const { ms } = await timed(() => readEach(deps, tenant, sample))
+  const turn = Math.ceil(READ / ROUNDS)
+  const reading = (round: number) => readEach(deps, tenant, sample.slice(turn * Math.max(0, round - WARM)).slice(0, turn))
+  const took = await byTurns({ check: inSync, ...bare, reading }, { rounds: ROUNDS, warm: WARM })
+  const p50 = (name: keyof typeof took) => latency(took[name]).p50
   return {
     memories: ids.length,
     check: p50('check'),
     bare: { postgres: p50('postgres'), graph: p50('graph') },
-    reading: (ms * ids.length) / sample.length,
+    reading: (took.reading.reduce((sum, ms) => sum + ms, 0) * ids.length) / READ,
   }
 }
 

@@ -96,7 +96,7 @@ ${table(
 Milliseconds, medians of ${ROUNDS} turns. A check is what \`check\` does for a whole tenant, the tenant's state and the comparison included. Bare is one
 aggregate on each side, of counts, digests and degrees by bucket (in the graph one statement for nodes and one for edges, by the bucket of who
 asserts them), without a look at whether anything is odd. Each memory mentions a person and a place, which are related: three edges. Read one by one were ${count(READ)} of
-them, what Postgres says and what the graph holds, one after the other; that is scaled.
+them, what Postgres says and what the graph holds, one after the other, some in each turn; that is scaled.
 
 ${table(
   ['graph', 'memories', '', 'check', 'bare in Postgres', 'bare in the graph', 'check to bare', 'read one by one'],
@@ -110,7 +110,7 @@ ${table(
 
 ## Differences
 
-Digests changed by hand, of memories spread over all buckets; milliseconds, the least of ${REPAIRS} rounds. Finding them reads the buckets they lie
+Digests changed by hand, of memories spread over all buckets; milliseconds, the least of ${REPAIRS} rounds, in both sizes by turns. Finding them reads the buckets they lie
 in, a thousandth of the graph for each; repairing them is leasing, reading, writing and settling those alone.
 
 ${table(

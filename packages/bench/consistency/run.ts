@@ -7,8 +7,8 @@ import { openServers, type Servers } from '../graph/stores.ts'
 import { openWitness } from '../graph/witness.ts'
 import { cost } from './cost.ts'
 import { fill, show } from './fill.ts'
-import { type Rebuild, rebuild } from './rebuild.ts'
-import { repairs } from './repairs.ts'
+import { rebuild } from './rebuild.ts'
+import { type Filled, repairs } from './repairs.ts'
 import { claims, type Measured, report, type Size } from './report.ts'
 import { openStores, type Store } from './stores.ts'
 import { deletion } from './truth.sql.ts'
@@ -81,11 +81,10 @@ async function measure(servers: Servers, sizes: readonly number[]): Promise<Meas
   }
 }
 
-async function measureStore(store: Store, sizes: readonly number[]): Promise<Measured['graphs'][number]> {
-  const { name, inside } = store
+async function measureStore({ name, inside, neo4j, ...store }: Store, sizes: readonly number[]): Promise<Measured['graphs'][number]> {
   const { deps } = inside
-  const measured: Size[] = []
-  let rebuilt: Rebuild | undefined
+  const costs: Pick<Size, 'inSync' | 'afterDeletions'>[] = []
+  const filled: Filled[] = []
   for (const memories of sizes) {
     const { id: tenant } = await inside.tenant()
     say(`${name}: ${memories} memories`)
@@ -102,15 +101,16 @@ async function measureStore(store: Store, sizes: readonly number[]): Promise<Mea
     )
     await show(deps, tenant)
     const left = ids.filter((_, i) => i % 100 !== 0)
-    const afterDeletions = await cost(deps, tenant, left, store.bare(tenant))
-    say(`${name}: differences`)
-    measured.push({ inSync, afterDeletions, repairs: await repairs(deps, tenant, left, store.damage(tenant)) })
-    if (store.neo4j && memories === sizes.at(-1)) {
-      say(`${name}: rebuild`)
-      rebuilt = await rebuild(inside, store.neo4j, tenant, left)
-    }
+    costs.push({ inSync, afterDeletions: await cost(deps, tenant, left, store.bare(tenant)) })
+    filled.push({ tenant, ids: left, damage: store.damage(tenant) })
   }
-  return { name, sizes: measured as [Size, Size], ...(rebuilt && { rebuilt }) }
+  say(`${name}: differences`)
+  const repaired = await repairs(deps, filled)
+  const measured = { name, sizes: costs.map((cost, i) => ({ ...cost, repairs: repaired[i] })) as [Size, Size] }
+  if (!neo4j) return measured
+  say(`${name}: rebuild`)
+  const { tenant, ids } = filled.at(-1) as Filled
+  return { ...measured, rebuilt: await rebuild(inside, neo4j, tenant, ids) }
 }
 
 const load1 = () => Math.round((loadavg()[0] as number) * 10) / 10
