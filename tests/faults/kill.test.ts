@@ -167,7 +167,7 @@ async function lookAtRows(asks: Client): Promise<void> {
     ])
     return rows.map(([row]) => row?.n)
   }
-  expect(await eventually(look, ([collectable]) => collectable === 0)).toEqual([0, 0, 0, 0, 0])
+  await eventually(look, ([collectable]) => collectable === 0)
   // What the collector removed is owed to the graph in its turn.
   await caughtUp(asks)
   expect(await look()).toEqual([0, 0, 0, 0, 0])
