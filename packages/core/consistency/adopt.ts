@@ -5,7 +5,7 @@ import { LinksInput, linkNodes } from '../entities/link.ts'
 import type { GraphSession } from '../graph/port.ts'
 import type { Deps } from '../ports.ts'
 import { type Statement, sql } from '../sql.ts'
-import type { Difference } from './finding.ts'
+import { type Difference, isUuid } from './finding.ts'
 
 interface Name {
   type: string
@@ -28,7 +28,7 @@ export async function adopt(
   const names = new Map<string, unknown>()
   for (const { id, made } of differences) if (id !== null && made && 'entity' in made) names.set(id, nameOf(made.entity))
   const ends = differences.flatMap(({ made }) => (made && 'edge' in made ? [String(made.edge.from), String(made.edge.to)] : []))
-  const [known] = await deps.db.asTenant(tenant, [entitiesOf(ends.filter((id) => UUID.test(id)))])
+  const [known] = await deps.db.asTenant(tenant, [entitiesOf(ends.filter(isUuid))])
   for (const { id, ...name } of known) names.set(id, name)
   const adopted = new Set<Difference>()
   for (const one of differences) {
@@ -37,7 +37,6 @@ export async function adopt(
   return adopted
 }
 
-const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 const nameOf = ({ type, value, subject }: Record<string, unknown>) => ({ type, value, subject })
 
 const entitiesOf = (ids: readonly string[]): Statement<Name & { id: string }> =>

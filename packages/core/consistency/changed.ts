@@ -1,16 +1,17 @@
+import { MOST_ROWS } from '../graph/project.ts'
 import { type Statement, sql } from '../sql.ts'
 import { checkThese } from './check.ts'
-import { noteDriftOf, noteRepaired } from './drift.sql.ts'
-import { repair } from './repair.ts'
+import { noteDriftOf } from './drift.sql.ts'
+import { isOurs } from './finding.ts'
+import { mendThese } from './look.ts'
 import type { Phase } from './run.ts'
-
-const MOST = 500
 
 /**
  * Looks again at everything that was shown since the last such run began: whether the graph really has what it said it
  * took. Costs what changed, whatever the size.
  */
-export const changed: Phase = async function* ({ deps, tenant, run, scope, session, timeoutMs, signal }, cursor) {
+export const changed: Phase = async function* (work, cursor) {
+  const { deps, tenant, run, scope, session, timeoutMs, signal } = work
   // The time, as Postgres writes it, has a blank in it; the id has none.
   const [, after = null, since = null] = /^(\S+) (.+)$/.exec(cursor) ?? []
   let at = { since, after }
@@ -21,21 +22,14 @@ export const changed: Phase = async function* ({ deps, tenant, run, scope, sessi
     if (!last) return
     const ids = rows.map((row) => row.id)
     const found = await checkThese(deps, tenant, ids, { scope, session, timeoutMs, signal })
-    const now = deps.now().toISOString()
-    await deps.db.asTenant(tenant, noteDriftOf(run.id, found, ids, { now, id: deps.id }))
-    const mended = await repair(
-      deps,
-      tenant,
-      found.filter(({ row, unknown }) => row || unknown),
-      { session },
-    )
-    if (mended.repaired.length > 0) await deps.db.asTenant(tenant, [noteRepaired(mended.repaired, now)])
+    await deps.db.asTenant(tenant, noteDriftOf(run.id, found, ids, { now: deps.now().toISOString(), id: deps.id }))
+    const mended = await mendThese(work, found.filter(isOurs))
     at = { since: last.shown_at, after: last.id }
     done += rows.length
     const checked = rows.filter(({ kind }) => kind === 'memory').length
     yield {
       ...{ cursor: `${last.id} ${last.shown_at}`, done, total: done, checked, found },
-      ...{ repaired: mended.repaired.length, failed: mended.failed.length },
+      ...mended,
     }
   }
 }
@@ -56,4 +50,4 @@ const shownSince = (
           where r.tenant_id = current_tenant() and r.operation = 'incremental' and r.ended_at is not null)`
       : sql`(l.shown_at, l.id) > (${since}::timestamptz, ${after}::uuid)`
   }
-  order by l.shown_at, l.id limit ${MOST}::int`
+  order by l.shown_at, l.id limit ${MOST_ROWS}::int`

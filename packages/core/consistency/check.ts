@@ -3,7 +3,7 @@ import type { ProjectDeps } from '../graph/project.ts'
 import { projectionOf } from '../graph/projection.ts'
 import { readGeneration } from '../graph/query.sql.ts'
 import { compare, digestOf } from './compare.ts'
-import { type Difference, plain } from './finding.ts'
+import { type Difference, isUuid, plain } from './finding.ts'
 import {
   type Judged,
   type Known,
@@ -49,7 +49,6 @@ export const BUCKETS = 1024
 const ROWS = { shallow: 5_000, deep: 1_000 }
 /** Stray nodes and edges that one check names; the next one has the others. */
 const MOST_STRAYS = 10_000
-const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 
 /**
  * Compares both stores step by step, so that whoever asks may stop after any and go on from its `next`. One aggregate
@@ -175,10 +174,10 @@ class Eye {
   async #odd(here: (bucket: number) => boolean): Promise<Difference[]> {
     this.#strays ??= this.deps.graph.strays(this.tenant, MOST_STRAYS, this.options)
     const { nodes, edges } = await this.#strays
-    const named = nodes.filter(({ id }) => id !== null && UUID.test(id))
+    const named = nodes.filter(({ id }) => isUuid(id))
     const judged = await this.judge(named.filter(({ id }) => here(bucketOf(id)) || here(-1)).map(({ id }) => id as string))
     const nameless = nodes.filter((node) => !named.includes(node) && here(placeOf(node)) && lies(node.subject, this.scope.subjects))
-    const asserting = await this.#standing(edges.flatMap(({ owner }) => (owner !== null && UUID.test(owner) ? [owner] : [])))
+    const asserting = await this.#standing(edges.map(({ owner }) => owner).filter(isUuid))
     return [
       ...judged,
       ...nameless.map((node) => orphan(node, undefined)),
@@ -203,7 +202,7 @@ class Eye {
     const ids = given.filter((id) => !this.#seen.has(id))
     for (const id of ids) this.#seen.add(id)
     if (ids.length === 0) return []
-    const inLedger = ids.filter((id) => UUID.test(id))
+    const inLedger = ids.filter(isUuid)
     const { deps, tenant, options, scope } = this
     const read = async () => new Map((await deps.db.asTenant(tenant, [truthOfThese(inLedger, this.#now)]))[0].map((row) => [row.id, row]))
     const before = await read()

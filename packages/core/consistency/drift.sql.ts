@@ -1,6 +1,6 @@
-import { within } from '../namespaces/inside.sql.ts'
 import { type Statement, sql } from '../sql.ts'
 import type { Difference } from './finding.ts'
+import { touches } from './scope.sql.ts'
 import type { Scope } from './scope.ts'
 
 const named = ({ kind, id, what }: Pick<Difference, 'kind' | 'id' | 'what'>) => ({ kind, thing: id ?? '', what })
@@ -20,7 +20,7 @@ export function noteDrift(
   { scope, deep, ...noting }: Noting & { scope: Scope; deep: boolean },
 ): Statement[] {
   const there = sql`d.bucket >= ${from === 0 ? -1 : from}::int and d.bucket < ${next}::int
-    and ${scope.subjects === null ? sql`true` : within(sql`d.subject`, scope.subjects)} and (${deep}::boolean or not d.deep)`
+    and ${touches(sql`d.subject`, scope)} and (${deep}::boolean or not d.deep)`
   return noteFound(run, differences, scope.narrow ? null : there, noting)
 }
 

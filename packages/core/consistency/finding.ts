@@ -44,6 +44,12 @@ export interface Difference extends Finding {
   made?: { entity: Record<string, unknown> } | { edge: Record<string, unknown> }
 }
 
+/** Whether Postgres has something to say of it; else somebody made it by hand. */
+export const isOurs = ({ row, unknown }: Difference): boolean => Boolean(row || unknown)
+
+/** What somebody made by hand can have another sort of id, or none. */
+export const isUuid = (id: string | null): id is string => id !== null && /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(id)
+
 /** As it can be shown in JSON, in at most 1,000 characters: what somebody wrote by hand can be anything. */
 export function plain(value: unknown): z.infer<ReturnType<typeof z.json>> {
   if (value === null || value === undefined) return null

@@ -1,20 +1,14 @@
-import { type LedgerRow, truthOf } from '../graph/lease.sql.ts'
+import { type Truth, truthOf } from '../graph/lease.sql.ts'
 import { namespaceOf } from '../graph/parked.sql.ts'
-import type { NodeKind } from '../graph/port.ts'
+import type { BucketSum, NodeKind } from '../graph/port.ts'
 import { within } from '../namespaces/inside.sql.ts'
-import type { Range } from '../ports.ts'
 import { type Statement, sql } from '../sql.ts'
+import { touches } from './scope.sql.ts'
 import type { Scope } from './scope.ts'
 
-const of = (subjects: readonly Range[] | null): Statement => (subjects === null ? sql`true` : within(sql`l.subject`, subjects))
+const LEDGERS = sql`l.subject`
 
-export interface LedgerSum {
-  bucket: number
-  nodes: number
-  high: number
-  low: number
-  revisions: number
-  edges: number
+export interface LedgerSum extends Omit<BucketSum, 'odd'> {
   /** Memories that the graph shows or should show, in the scope. */
   memories: number
   owed: number
@@ -24,17 +18,17 @@ export interface LedgerSum {
  * What the graph is known to show, added up: also of rows that are owed, as it was last shown. A bucket in which
  * something is on its way may so differ for a moment, which only costs a closer look.
  */
-export const ledgerSums = ({ subjects, ranges, narrow }: Scope): Statement<LedgerSum> => sql<LedgerSum>`
+export const ledgerSums = (scope: Scope): Statement<LedgerSum> => sql<LedgerSum>`
   select l.bucket::int as bucket, count(l.digest_high)::int as nodes, coalesce(sum(l.digest_high), 0)::float8 as high,
     coalesce(sum(l.digest_low), 0)::float8 as low, coalesce(sum(l.shown) filter (where l.digest_high is not null), 0)::float8 as revisions,
     coalesce(sum(l.degree), 0)::int as edges,
     count(*) filter (where l.kind = 'memory' and (l.digest_high is not null or l.revision <> l.shown) ${
-      narrow
-        ? sql`and exists (select from memories m where m.tenant_id = l.tenant_id and m.id = l.id and ${within(sql`m.namespace`, ranges)})`
+      scope.narrow
+        ? sql`and exists (select from memories m where m.tenant_id = l.tenant_id and m.id = l.id and ${within(sql`m.namespace`, scope.ranges)})`
         : sql``
     })::int as memories,
     count(*) filter (where l.revision <> l.shown and l.parked_at is null)::int as owed
-  from ledger l where l.tenant_id = current_tenant() and ${of(subjects)} group by l.bucket`
+  from ledger l where l.tenant_id = current_tenant() and ${touches(LEDGERS, scope)} group by l.bucket`
 
 /** What the graph is known to show of one thing; no digest: nothing. */
 export interface Known {
@@ -47,9 +41,9 @@ export interface Known {
   degree: number | null
 }
 
-export const ledgerOf = (buckets: readonly number[], { subjects }: Scope): Statement<Known> => sql<Known>`
+export const ledgerOf = (buckets: readonly number[], scope: Scope): Statement<Known> => sql<Known>`
   select l.id, l.bucket::int as bucket, l.shown, l.revision = l.shown as settled, l.digest_high as high, l.digest_low as low, l.degree
-  from ledger l where l.tenant_id = current_tenant() and l.bucket = any(${buckets}::smallint[]) and ${of(subjects)}`
+  from ledger l where l.tenant_id = current_tenant() and l.bucket = any(${buckets}::smallint[]) and ${touches(LEDGERS, scope)}`
 
 export interface ParkedThing {
   id: string
@@ -64,12 +58,13 @@ export interface ParkedThing {
 }
 
 /** What the graph refused in every attempt, in this bucket and those after it. */
-export const parkedFrom = (bucket: number, { subjects }: Scope): Statement<ParkedThing> => sql<ParkedThing>`
+export const parkedFrom = (bucket: number, scope: Scope): Statement<ParkedThing> => sql<ParkedThing>`
   select l.id, l.kind, l.subject, ${namespaceOf} as namespace, l.bucket::int as bucket, l.revision, l.shown, l.digest_high is null as nothing
-  from ledger l where l.tenant_id = current_tenant() and l.parked_at is not null and l.bucket >= ${bucket}::int and ${of(subjects)} order by l.bucket, l.id`
+  from ledger l where l.tenant_id = current_tenant() and l.parked_at is not null and l.bucket >= ${bucket}::int and ${touches(LEDGERS, scope)} order by l.bucket, l.id`
 
 /** A ledger row with its truth of the same moment. */
-export interface Judged extends LedgerRow {
+export interface Judged extends Truth {
+  shown: number
   /** Changes whenever somebody settles it. */
   shown_at: string | null
   high: number | null
@@ -88,8 +83,8 @@ const judged = (condition: Statement, now: string): Statement<Judged> => sql<Jud
 export const truthOfThese = (ids: readonly string[], now: string): Statement<Judged> => judged(sql`l.id = any(${ids}::uuid[])`, now)
 
 /** Of what is settled in these buckets. */
-export const truthOfBuckets = (buckets: readonly number[], { subjects }: Scope, now: string): Statement<Judged> =>
-  judged(sql`l.bucket = any(${buckets}::smallint[]) and l.revision = l.shown and ${of(subjects)}`, now)
+export const truthOfBuckets = (buckets: readonly number[], scope: Scope, now: string): Statement<Judged> =>
+  judged(sql`l.bucket = any(${buckets}::smallint[]) and l.revision = l.shown and ${touches(LEDGERS, scope)}`, now)
 
 export interface Unknown {
   id: string
@@ -100,13 +95,13 @@ export interface Unknown {
 }
 
 /** Things that nobody owed to the graph: they came in behind the ledger's back. */
-export const unknownToLedger = ({ subjects }: Scope, most: number): Statement<Unknown> => sql<Unknown>`
+export const unknownToLedger = (scope: Scope, most: number): Statement<Unknown> => sql<Unknown>`
   select l.id, l.kind, l.subject, l.namespace, bucket_of(l.id)::int as bucket from (
     select m.id, 'memory' as kind, m.subject, m.namespace from memories m
     where m.tenant_id = current_tenant() and m.deleted_at is null and m.pending_until is null
     union all select e.id, 'entity', e.subject, null from entities e where e.tenant_id = current_tenant()
     union all select s.id, 'session', s.subject, s.namespace from sessions s where s.tenant_id = current_tenant()) l
-  where ${of(subjects)} and not exists (select from ledger k where k.tenant_id = current_tenant() and k.id = l.id)
+  where ${touches(LEDGERS, scope)} and not exists (select from ledger k where k.tenant_id = current_tenant() and k.id = l.id)
   order by l.id limit ${most}::int`
 
 /** Owes these again, each only while it still is as it was judged. Answers those that it took. */

@@ -1,15 +1,12 @@
-import type { Caller } from '@twofold/operation/caller.ts'
-import { Timings } from '@twofold/operation/caller.ts'
+import { type Caller, Timings } from '@twofold/operation/caller.ts'
+import { MOST_ROWS } from '../graph/project.ts'
 import { type Statement, sql } from '../sql.ts'
 import { adopt } from './adopt.ts'
 import { BUCKETS, check as compareStores, type Slice } from './check.ts'
 import { noteDrift, noteRepaired } from './drift.sql.ts'
-import type { Difference } from './finding.ts'
+import { type Difference, isOurs } from './finding.ts'
 import { repair as repairThese } from './repair.ts'
 import type { Phase, Work } from './run.ts'
-
-/** Differences repaired in one step: a graph transaction. */
-const AT_ONCE = 500
 
 interface Mended {
   repaired: number
@@ -27,8 +24,9 @@ const looking = (mend: Mend, { deep, counts = true }: { deep?: boolean; counts?:
     for await (const slice of compareStores(deps, tenant, { scope, deep: deeply, from, session, timeoutMs, signal })) {
       const { differences, from, next, checked, owed, done, total } = slice
       if (!run.options.dryRun) await note(work, slice, deeply)
-      for (let i = 0; i < differences.length; i += AT_ONCE) {
-        const found = differences.slice(i, i + AT_ONCE)
+      // So many as a graph transaction takes.
+      for (let i = 0; i < differences.length; i += MOST_ROWS) {
+        const found = differences.slice(i, i + MOST_ROWS)
         yield { cursor: String(from), done, total, found, ...(await mend(work, found)) }
       }
       yield { cursor: next < BUCKETS ? String(next) : null, done, total, ...(counts ? { checked, owed } : {}) }
@@ -40,25 +38,30 @@ const note = ({ deps, tenant, run, scope }: Work, slice: Slice, deep: boolean) =
 
 const leaveAlone: Mend = async () => ({ repaired: 0, failed: 0 })
 
-/** Repairs through the same graph writes; what is to be adopted is, or stays. */
+/** Repairs these through the same graph writes, and notes which are. */
+export async function mendThese({ deps, tenant, session }: Work, differences: readonly Difference[]): Promise<Mended> {
+  const { repaired, failed } = await repairThese(deps, tenant, differences, { session })
+  if (repaired.length > 0) await deps.db.asTenant(tenant, [noteRepaired(repaired, deps.now().toISOString())])
+  return { repaired: repaired.length, failed: failed.length }
+}
+
+/** What is to be adopted is, or stays. */
 const mend: Mend = async (work, differences) => {
   const { deps, tenant, run, session } = work
   const wanted = run.options.adopt ? differences.filter((one) => one.made) : []
   const adopted = wanted.length > 0 ? await adopt(deps, await callerOf(work), tenant, wanted, { session }) : new Set<Difference>()
   const kept = new Set(wanted.filter((one) => !adopted.has(one)))
-  return mendThese(work, differences, (one) => !kept.has(one))
+  const mended = await mendThese(
+    work,
+    differences.filter((one) => !kept.has(one)),
+  )
+  return { ...mended, failed: mended.failed + kept.size }
 }
 
-async function mendThese(
-  { deps, tenant, session }: Work,
-  differences: readonly Difference[],
-  which: (one: Difference) => boolean,
-): Promise<Mended> {
-  const chosen = differences.filter(which)
-  const { repaired, failed } = await repairThese(deps, tenant, chosen, { session })
-  if (repaired.length > 0) await deps.db.asTenant(tenant, [noteRepaired(repaired, deps.now().toISOString())])
-  return { repaired: repaired.length, failed: failed.length + differences.length - chosen.length }
-}
+const only =
+  (which: (one: Difference) => boolean): Mend =>
+  (work, differences) =>
+    mendThese(work, differences.filter(which))
 
 export const check = looking(leaveAlone)
 export const repair = looking(mend)
@@ -69,19 +72,9 @@ export const again = looking(async (_, differences) => ({ repaired: 0, failed: d
 /** After everything was projected anew: what no projection takes away. */
 export const tidy = looking(mend, { deep: true })
 /** Shows what is missing and touches nothing else. */
-export const fillIn = looking(async (work, differences) => {
-  const { repaired } = await mendThese(work, differences, ({ kind }) => kind === 'missing')
-  return { repaired, failed: differences.filter(({ kind }) => kind === 'missing').length - repaired }
-})
+export const fillIn = looking(only(({ kind }) => kind === 'missing'))
 /** What nobody asked for leaves alone what somebody made by hand: that is reported, for whoever decides. */
-export const sweep = looking(
-  async (work, differences) => {
-    const ours = ({ row, unknown }: Difference) => Boolean(row || unknown)
-    const { repaired } = await mendThese(work, differences, ours)
-    return { repaired, failed: differences.filter(ours).length - repaired }
-  },
-  { deep: true },
-)
+export const sweep = looking(only(isOurs), { deep: true })
 
 /** As the key that asked for the run: what is adopted is written by it, as far as it may still write. */
 async function callerOf({ deps, tenant, run, signal }: Work): Promise<Caller> {

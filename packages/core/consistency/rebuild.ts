@@ -1,14 +1,12 @@
 import { Refusal } from '@twofold/operation/refusal.ts'
-import { fill as fillGeneration, fillThese } from '../graph/fill.ts'
+import { FIRST, fill as fillGeneration, fillThese } from '../graph/fill.ts'
 import { MOST_ROWS, project } from '../graph/project.ts'
-import { within } from '../namespaces/inside.sql.ts'
-import { type Statement, sql } from '../sql.ts'
 import { BUCKETS, check } from './check.ts'
 import { oweAgain, oweUnknown, unknownToLedger } from './ledger.sql.ts'
+import { countOf, countShown, owedSince, shownIn } from './rebuild.sql.ts'
 import { reproject as showAnew } from './repair.ts'
 import { beginGeneration, switchGeneration } from './run.sql.ts'
 import type { Phase, Work } from './run.ts'
-import type { Scope } from './scope.ts'
 
 /**
  * A new generation of a tenant's graph, beside the one that is read. From `begin` on every graph write goes to both, and
@@ -44,9 +42,6 @@ export const fill: Phase = async function* (work, cursor) {
   }
 }
 
-const countShown = sql<{ shown: number }>`
-  select count(*)::int as shown from ledger l where l.tenant_id = current_tenant() and l.revision = l.shown and l.digest_high is not null`
-
 const generationOf = ({ run }: Work): number => {
   if (run.generation === null) throw new Error('no generation was begun')
   return run.generation
@@ -73,10 +68,6 @@ export const catchUp: Phase = async function* ({ deps, tenant, run, session }) {
     yield { cursor: '', done, total: done + Math.max(0, left - shown), waits: shown === 0 }
   }
 }
-
-const owedSince = (since: string): Statement<{ rows: number }> => sql<{ rows: number }>`
-  select count(*)::int as rows from ledger l
-  where l.tenant_id = current_tenant() and l.revision <> l.shown and l.parked_at is null and l.owed_since <= ${since}::timestamptz`
 
 /** Passes over all buckets; a difference in one is mended, and looked for again in the next. */
 const MOST_PASSES = 5
@@ -117,7 +108,7 @@ export const reproject: Phase = async function* ({ deps, tenant, run, scope, ses
   let [after, done] = [cursor || FIRST, run.done]
   const [[count]] = await deps.db.asTenant(tenant, [countOf(scope)])
   for (;;) {
-    const [rows] = await deps.db.asTenant(tenant, [shownIn(scope, after)])
+    const [rows] = await deps.db.asTenant(tenant, [shownIn(scope, after, MOST_ROWS)])
     if (rows.length === 0) return
     const failed = await showAnew(
       deps,
@@ -130,21 +121,3 @@ export const reproject: Phase = async function* ({ deps, tenant, run, scope, ses
     yield { cursor: after, done, total: Math.max(done, count?.rows ?? 0), failed }
   }
 }
-
-const FIRST = '00000000-0000-0000-0000-000000000000'
-
-/** What the graph shows of this scope: of a part of a subject its memories and sessions, of a whole one the entities too. */
-const lying = ({ subjects, ranges, narrow }: Scope): Statement => sql`
-  l.tenant_id = current_tenant() and l.digest_high is not null and ${subjects === null ? sql`true` : within(sql`l.subject`, subjects)} ${
-    narrow
-      ? sql`and (exists (select from memories m where m.tenant_id = l.tenant_id and m.id = l.id and ${within(sql`m.namespace`, ranges)})
-          or exists (select from sessions s where s.tenant_id = l.tenant_id and s.id = l.id and ${within(sql`s.namespace`, ranges)}))`
-      : sql``
-  }`
-
-const countOf = (scope: Scope): Statement<{ rows: number }> =>
-  sql<{ rows: number }>`select count(*)::int as rows from ledger l where ${lying(scope)}`
-
-const shownIn = (scope: Scope, after: string) => sql<{ id: string; revision: number; settled: boolean }>`
-  select l.id, l.revision, l.revision = l.shown as settled from ledger l
-  where ${lying(scope)} and l.id > ${after}::uuid order by l.id limit ${MOST_ROWS}::int`

@@ -3,7 +3,7 @@ import type { GraphSession, Pruned } from '../graph/port.ts'
 import type { ProjectDeps } from '../graph/project.ts'
 import { readGeneration } from '../graph/query.sql.ts'
 import { showNow } from '../graph/wait.ts'
-import type { Difference } from './finding.ts'
+import { type Difference, isOurs, isUuid } from './finding.ts'
 import { knownIds, oweAgain, oweUnknown } from './ledger.sql.ts'
 
 export interface Repaired {
@@ -14,7 +14,8 @@ export interface Repaired {
 /**
  * Repairs what a check found, through the same graph writes as ever: what differs is owed again, so that the graph is
  * told what Postgres says at that moment. Before that, what no projection can reach is taken away, exactly as it was
- * reported. What is parked gets one more attempt. A row that moved since it was judged is left to whoever moved it. Costs what differs, and harmless twice.
+ * reported. What is parked gets one more attempt. A row that moved since it was judged is left to whoever moved it.
+ * Costs what differs, and harmless twice.
  */
 export async function repair(
   deps: ProjectDeps,
@@ -26,7 +27,10 @@ export async function repair(
   const now = deps.now().toISOString()
   const owed = unique(differences.flatMap(({ row }) => (row ? [row] : [])))
   const unknown = unique(differences.flatMap(({ unknown }) => (unknown ? [unknown] : [])))
-  const strange = differences.flatMap(({ row, unknown, id }) => (row || unknown || id === null ? [] : [id])).filter((id) => UUID.test(id))
+  const strange = differences
+    .filter((one) => !isOurs(one))
+    .map(({ id }) => id)
+    .filter(isUuid)
   const parked = differences.flatMap(({ row, parked }) => (row && parked ? [row.id] : []))
   const [, , , known, [state]] = await deps.db.asTenant(tenant, [
     oweAgain(owed, now),
@@ -41,7 +45,7 @@ export async function repair(
   await deps.graph.prune(tenant, distinct(prune), { generations: state?.generations ?? [], session })
   const ids = [...owed, ...unknown].map(({ id }) => id)
   const shown = ids.length > 0 ? await showNow(deps, tenant, ids, { session }) : new Set<string>()
-  const done = ({ row, unknown, id }: Difference) => !(row || unknown) || shown.has(id ?? '')
+  const done = (one: Difference) => !isOurs(one) || shown.has(one.id ?? '')
   return { repaired: differences.filter(done), failed: differences.filter((one) => !done(one)) }
 }
 
@@ -60,8 +64,6 @@ export async function reproject(
   const ids = taken.map(({ id }) => id)
   return ids.length - (await showNow(deps, tenant, ids, { session })).size
 }
-
-const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 
 const unique = <T extends { id: string }>(things: readonly T[]): T[] => [...new Map(things.map((thing) => [thing.id, thing])).values()]
 

@@ -60,8 +60,8 @@ export interface Advanced {
 /**
  * Goes on with a run until it is done, has been stopped, or `until` has come; at least one step, so that it gets on.
  * Every step is noted before the next, so a process that dies costs at most one. Null when somebody else is at it, or
- * nobody need be. `lease` is the one it was begun with. What fails is noted, and the run left for later, or given up after too many failures; a run that its
- * caller waits for (`first`) and that got nowhere is given up at once, and what failed thrown.
+ * nobody need be. `lease` is the one it was begun with. What fails is noted, and the run left for later, or given up after
+ * too many failures; a run that its caller waits for (`first`) and that got nowhere is given up at once, and what failed thrown.
  */
 export async function advance(
   deps: Deps,
@@ -85,19 +85,19 @@ export async function advance(
     void (await deps.db.asTenant(tenant, [leaveRun(id, terms(ms), failure)]))
   const note = async () => (await deps.db.asTenant(tenant, [noteStep(run, terms(LEASE_MS))]))[0][0]
 
-  async function go(session: GraphSession): Promise<void> {
+  const go = async (session: GraphSession): Promise<void> => {
     const timeoutMs = Math.max(STEP_MS, until.getTime() - deps.now().getTime())
-    const work: Work = { deps, tenant, run: run as RunRow, scope: scopeOf((run as RunRow).prefixes), session, timeoutMs, signal }
-    const plan = planOf(work.run)
+    const work: Work = { deps, tenant, run, scope: scopeOf(run.prefixes), session, timeoutMs, signal }
+    const plan = planOf(run)
     const enter = (name: string) =>
-      Object.assign(work.run, { phase: name, cursor: '', done: 0, total: 0, phase_since: deps.now().toISOString() })
-    const at = plan.findIndex(([name]) => name === work.run.phase)
+      Object.assign(run, { phase: name, cursor: '', done: 0, total: 0, phase_since: deps.now().toISOString() })
+    const at = plan.findIndex(([name]) => name === run.phase)
     for (const [i, [name, phase]] of plan.entries()) {
       if (i < at) continue
-      if (work.run.phase !== name) enter(name)
+      if (run.phase !== name) enter(name)
       const following = plan[i + 1]?.[0]
-      for await (const step of phase(work, work.run.cursor)) {
-        add(work.run, step)
+      for await (const step of phase(work, run.cursor)) {
+        add(run, step)
         found.push(...(step.found ?? []))
         // Noted together, so that nobody comes to the end of a phase again and again.
         if (step.cursor === null && following) enter(following)
@@ -110,7 +110,7 @@ export async function advance(
       }
       if (following && steps > 0 && deps.now() >= until) return leave(0)
     }
-    await end(work.run.failed > 0 ? 'partial' : 'success', null)
+    await end(run.failed > 0 ? 'partial' : 'success', null)
   }
 
   try {

@@ -1,12 +1,13 @@
 import { type Statement, sql } from '../sql.ts'
-import { type LedgerRow, truthOf } from './lease.sql.ts'
+import { type Truth, truthOf } from './lease.sql.ts'
 import type { GraphSession, NodeKind, Projection, Shown } from './port.ts'
 import { applyHalving, MOST_ROWS, type ProjectDeps } from './project.ts'
 import { projectionOf } from './projection.ts'
 
 /** The ends of edges before whatever asserts them, so that few places have to be kept for what is not there yet. */
 const ORDER: readonly NodeKind[] = ['entity', 'session', 'memory']
-const FIRST = '00000000-0000-0000-0000-000000000000'
+/** Before every id. */
+export const FIRST = '00000000-0000-0000-0000-000000000000'
 
 export interface Filled {
   /** To go on with; null after the last one. */
@@ -65,14 +66,13 @@ export async function fillThese(
 }
 
 /** A settled row, and the digest that the graph is known to show of it. */
-interface SettledRow extends LedgerRow {
+interface SettledRow extends Truth {
   high: number
   low: number
 }
 
 const settled = (condition: Statement, now: string): Statement<SettledRow> => sql<SettledRow>`
-  select l.id, l.kind, l.subject, l.bucket::int as bucket, l.revision, l.shown, l.digest_high as high, l.digest_low as low,
-    true as mine, false as taken, false as failed, '{}'::int[] as generations, 0 as epoch, ${truthOf(sql`true`, now)}
+  select l.id, l.kind, l.subject, l.bucket::int as bucket, l.revision, l.digest_high as high, l.digest_low as low, ${truthOf(sql`true`, now)}
   from ledger l where l.tenant_id = current_tenant() and l.revision = l.shown and l.digest_high is not null and ${condition}`
 
 interface Page {

@@ -49,12 +49,19 @@ export const leaseOldest = (most: number, terms: LeaseTerms): Statement =>
     terms,
   )
 
-export interface LedgerRow {
+/** A ledger row with what Postgres says of its thing: all that its projection is made of. */
+export interface Truth {
   id: string
   kind: NodeKind
   subject: string
   bucket: number
   revision: number
+  memory: MemoryTruth | null
+  entity: EntityTruth | null
+  session: SessionTruth | null
+}
+
+export interface LedgerRow extends Truth {
   shown: number
   mine: boolean
   /** Leased by somebody else at this moment. */
@@ -63,9 +70,6 @@ export interface LedgerRow {
   failed: boolean
   generations: number[]
   epoch: number
-  memory: MemoryTruth | null
-  entity: EntityTruth | null
-  session: SessionTruth | null
 }
 
 export interface MemoryTruth {

@@ -1,5 +1,5 @@
 import { digest } from './digest.ts'
-import type { EntityTruth, LedgerRow, MemoryTruth, SessionTruth } from './lease.sql.ts'
+import type { EntityTruth, MemoryTruth, SessionTruth, Truth } from './lease.sql.ts'
 import type { Edge, Projection, Shown } from './port.ts'
 
 /** A map, because a kind is the caller's word, and `constructor` is one. */
@@ -13,7 +13,7 @@ const LABELS = new Map([
  * What the graph must show of a ledger row, computed from the truth read with it. Content never goes into the graph:
  * it may only be shown from rows. What is deleted, expired or absent is gone.
  */
-export function projectionOf(row: LedgerRow): Projection {
+export function projectionOf(row: Truth): Projection {
   const { kind, id, subject, bucket, revision } = row
   const shows = showsOf(row)
   if (!shows) return { gone: true, kind, id, revision, subject, bucket }
@@ -21,7 +21,7 @@ export function projectionOf(row: LedgerRow): Projection {
   return { gone: false, ...shown, revision, bucket, digest: digest(shown) }
 }
 
-function showsOf({ id, subject, memory, entity, session }: LedgerRow): Shows | null {
+function showsOf({ id, subject, memory, entity, session }: Truth): Shows | null {
   if (memory) return memory.gone ? null : ofMemory(id, memory)
   if (entity) return ofEntity(id, subject, entity)
   return session && ofSession(session)
