@@ -8,12 +8,11 @@ export const nightly = scheduled({
   every: 'NIGHTLY_HOUR',
   longestMs: 45_000,
   autoSync: true,
-  async work(round) {
+  work(round) {
     const { deps } = round
-    if (!deps.settings.graphEnabled) return {}
     const night = lastAt(deps.settings.nightlyHour, deps.now())
     const age = deps.now().getTime() - night.getTime()
-    return forTenants(round, [{ name: 'nightly', age, work: (tenant) => beginNightly(deps, tenant) }])
+    return forTenants(round, [{ name: 'nightly', graph: true, age, work: (tenant) => beginNightly(deps, tenant) }])
   },
 })
 

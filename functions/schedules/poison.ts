@@ -12,13 +12,11 @@ export const poison = scheduled({
   name: 'poison',
   every: 'POISON_INTERVAL_MS',
   longestMs: 45_000,
-  async work(round) {
+  work(round) {
     const { deps } = round
-    if (!deps.settings.graphEnabled) return {}
     const before = new Date(deps.now().getTime() - PARKED_MS)
-    return forTenants(round, [
-      { name: 'parked', age: PARKED_MS, work: async (tenant) => (await retryOld(deps, tenant, before, MOST_ROWS)) === MOST_ROWS },
-    ])
+    const retry = async (tenant: string) => (await retryOld(deps, tenant, before, MOST_ROWS)) === MOST_ROWS
+    return forTenants(round, [{ name: 'parked', graph: true, age: PARKED_MS, work: retry }])
   },
 })
 

@@ -2,7 +2,7 @@ import { forgetHistory, HISTORY_MS } from '@twofold/core/consistency/forget-hist
 import { forgetRequests, REQUEST_MS } from '@twofold/core/forget-requests.ts'
 import { purgeTombstones, TOMBSTONE_MS } from '@twofold/core/graph/purge.ts'
 import { scheduled } from './scheduled.ts'
-import { forTenants, type Work } from './tenants.ts'
+import { forTenants } from './tenants.ts'
 
 /** Requests of one tenant forgotten at once. */
 const MOST_REQUESTS = 1000
@@ -14,12 +14,12 @@ export const purge = scheduled({
   longestMs: 20_000,
   work(round) {
     const { deps } = round
-    const works: Work[] = [
-      { name: 'requests', age: REQUEST_MS, work: async (tenant) => (await forgetRequests(deps, tenant, MOST_REQUESTS)) === MOST_REQUESTS },
+    const requests = async (tenant: string) => (await forgetRequests(deps, tenant, MOST_REQUESTS)) === MOST_REQUESTS
+    return forTenants(round, [
+      { name: 'requests', age: REQUEST_MS, work: requests },
       { name: 'history', age: HISTORY_MS, work: (tenant) => forgetHistory(deps, tenant) },
-    ]
-    if (deps.settings.graphEnabled) works.push({ name: 'tombstones', age: TOMBSTONE_MS, work: (tenant) => purgeTombstones(deps, tenant) })
-    return forTenants(round, works)
+      { name: 'tombstones', graph: true, age: TOMBSTONE_MS, work: (tenant) => purgeTombstones(deps, tenant) },
+    ])
   },
 })
 

@@ -1,6 +1,6 @@
 import { backfill } from '@twofold/core/memories/backfill.ts'
-import { sql } from '@twofold/core/sql.ts'
 import { scheduled } from './scheduled.ts'
+import { tenantsWith } from './tenants.ts'
 
 const MOST_TENANTS = 20
 /** Memories of one tenant in one round: with the embedded model a few seconds of work. */
@@ -12,9 +12,7 @@ export const reembed = scheduled({
   every: 'REEMBED_INTERVAL_MS',
   longestMs: 50_000,
   async work({ deps, signal }) {
-    const [tenants] = await deps.db.across([
-      sql<{ tenant: string }>`select tenant from tenants_with('models', ${deps.now().toISOString()}::timestamptz, ${MOST_TENANTS}::int)`,
-    ])
+    const [tenants] = await deps.db.across([tenantsWith({ name: 'models' }, deps.now(), MOST_TENANTS)])
     let memories = 0
     for (const { tenant } of tenants) memories += await backfill(deps, tenant, MOST_MEMORIES, signal)
     return { memories }

@@ -12,15 +12,12 @@ export const runs = scheduled({
   every: 'RUNS_INTERVAL_MS',
   // Less than the minute until the next.
   longestMs: 45_000,
-  async work(round) {
-    const { deps } = round
-    if (!deps.settings.graphEnabled) return {}
-    return forTenants(round, [
-      { name: 'runs', work: (tenant) => goOn(deps, tenant, round) },
-      { name: 'retired', age: RETIRED_MS, work: (tenant) => dropRetired(deps, tenant, round.until) },
-      { name: 'dropped', age: DROPPED_MS, work: (tenant) => dropAgain(deps, tenant, round.until) },
-    ])
-  },
+  work: (round) =>
+    forTenants(round, [
+      { name: 'runs', graph: true, work: (tenant) => goOn(round.deps, tenant, round) },
+      { name: 'retired', graph: true, age: RETIRED_MS, work: (tenant) => dropRetired(round.deps, tenant, round.until) },
+      { name: 'dropped', graph: true, age: DROPPED_MS, work: (tenant) => dropAgain(round.deps, tenant, round.until) },
+    ]),
 })
 
 export const handler = runs.handler

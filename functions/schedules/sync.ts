@@ -8,11 +8,7 @@ export const sync = scheduled({
   every: 'SYNC_INTERVAL_MS',
   longestMs: 45_000,
   autoSync: true,
-  async work(round) {
-    const { deps } = round
-    if (!deps.settings.graphEnabled) return {}
-    return forTenants(round, [{ name: 'changed', work: (tenant) => syncChanges(deps, tenant, round) }])
-  },
+  work: (round) => forTenants(round, [{ name: 'changed', graph: true, work: (tenant) => syncChanges(round.deps, tenant, round) }]),
 })
 
 export const handler = sync.handler

@@ -9,6 +9,8 @@ export interface Work {
   name: string
   /** Due is what is older than this, in milliseconds. */
   age?: number
+  /** Of the graph: nothing to do where there is none. */
+  graph?: true
   /** Answers true when there may be more of it for this tenant. */
   work(tenant: string): Promise<unknown>
 }
@@ -23,9 +25,11 @@ export interface Worked {
  * that none holds up another, and again while there is more and time. What fails is logged and due in the next round.
  */
 export async function forTenants({ deps, until, signal }: Round, works: readonly Work[]): Promise<Worked> {
-  const waiting = await deps.db.across(works.map((work) => tenantsWith(work, deps.now())))
+  const sorts = works.filter(({ graph }) => !graph || deps.settings.graphEnabled)
+  if (sorts.length === 0) return {}
+  const waiting = await deps.db.across(sorts.map((work) => tenantsWith(work, deps.now())))
   const worked: Worked = {}
-  for (const [i, work] of works.entries()) {
+  for (const [i, work] of sorts.entries()) {
     if (signal.aborted) break
     const [seen, failed] = [new Set<string>(), new Set<string>()]
     let tenants = (waiting[i] ?? []).map((row) => row.tenant)
@@ -46,6 +50,7 @@ export async function forTenants({ deps, until, signal }: Round, works: readonly
   return worked
 }
 
-const tenantsWith = ({ name, age = 0 }: Work, now: Date): Statement<{ tenant: string }> =>
+/** Tenants with work of this sort that is due, longest waiting first. */
+export const tenantsWith = ({ name, age = 0 }: Pick<Work, 'name' | 'age'>, now: Date, most = MOST_TENANTS): Statement<{ tenant: string }> =>
   sql<{ tenant: string }>`
-    select tenant from tenants_with(${name}, ${new Date(now.getTime() - age).toISOString()}::timestamptz, ${MOST_TENANTS}::int)`
+    select tenant from tenants_with(${name}, ${new Date(now.getTime() - age).toISOString()}::timestamptz, ${most}::int)`
