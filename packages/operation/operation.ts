@@ -29,6 +29,8 @@ export interface Declaration<D, I extends z.ZodType, O extends z.ZodType> {
   /** One sentence for people. */
   summary: string
   description?: string
+  /** The MCP tool that does the same; none: it is not offered to models. */
+  mcp?: string
   /** What the key must be allowed to do; null: any valid key will do; `operator`: the operator's key and no other. */
   scope: Scope | 'operator' | null
   /** No key is asked for; `scope` is null. */
