@@ -1,3 +1,4 @@
+import type { Machine } from '../on-servers.ts'
 import { ms, pair, seconds, table, times } from '../tables.ts'
 import { type Cost, READ, ROUNDS } from './cost.ts'
 import type { Rebuild } from './rebuild.ts'
@@ -11,7 +12,7 @@ export interface Size {
 
 export interface Measured {
   date: string
-  machine: { cores: number; load: [number, number]; cpu: string; memoryGb: number; node: string; neo4j: string; postgres: string }
+  machine: Machine & { load: [number, number] }
   graphs: { name: string; sizes: [small: Size, large: Size]; rebuilt?: Rebuild }[]
 }
 

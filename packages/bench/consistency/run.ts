@@ -1,10 +1,7 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { cpus, loadavg, tmpdir, totalmem } from 'node:os'
-import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { raw } from '@twofold/core/sql.ts'
-import { openServers, type Servers } from '../graph/stores.ts'
+import type { Servers } from '../graph/stores.ts'
 import { openWitness } from '../graph/witness.ts'
+import { load1, machineOf, onServers, say } from '../on-servers.ts'
 import { cost } from './cost.ts'
 import { fill, show } from './fill.ts'
 import { rebuild } from './rebuild.ts'
@@ -35,25 +32,12 @@ export async function run(args: string[]): Promise<number> {
     process.stderr.write(`${USAGE}\n`)
     return values.help ? 0 : 1
   }
-  const folder = await mkdtemp(join(tmpdir(), 'twofold-bench-'))
-  try {
-    const servers = await openServers(folder)
-    // They run on by themselves otherwise.
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => servers.close().finally(() => process.exit(130)))
-    try {
-      const measured = await measure(servers, sizes)
-      process.stdout.write(values.json ? `${JSON.stringify(measured, null, 2)}\n` : report(measured))
-      if (values.write) await writeFile(new URL('../CONSISTENCY.md', import.meta.url), report(measured))
-      return claims(measured).filter(({ holds }) => !holds).length
-    } finally {
-      await servers.close()
-    }
-  } finally {
-    await rm(folder, { recursive: true, force: true })
-  }
+  return onServers({
+    ...{ json: values.json, write: values.write, page: 'CONSISTENCY.md' },
+    measure: (servers) => measure(servers, sizes),
+    ...{ report, claims },
+  })
 }
-
-const say = (line: string) => void process.stderr.write(`${line}\n`)
 
 async function measure(servers: Servers, sizes: readonly number[]): Promise<Measured> {
   const before = load1()
@@ -61,20 +45,13 @@ async function measure(servers: Servers, sizes: readonly number[]): Promise<Meas
   const stores = await openStores(servers, witness)
   const [{ deps }] = stores.map(({ inside }) => inside) as [Store['inside']]
   try {
-    const [[version]] = (await deps.db.across([raw(`select current_setting('server_version') as version`)])) as [[{ version: string }]]
     const graphs: Measured['graphs'] = []
     for (const store of stores) graphs.push(await measureStore(store, sizes))
-    const [cpu] = cpus()
-    const machine = {
-      cores: cpus().length,
-      load: [before, load1()] as [number, number],
-      cpu: cpu?.model ?? 'unknown',
-      memoryGb: Math.round(totalmem() / 1e9),
-      node: process.versions.node,
-      neo4j: await witness.version(),
-      postgres: version.version,
+    return {
+      date: new Date().toISOString().slice(0, 10),
+      machine: { ...(await machineOf(deps, witness)), load: [before, load1()] },
+      graphs,
     }
-    return { date: new Date().toISOString().slice(0, 10), machine, graphs }
   } finally {
     for (const { inside } of stores) await inside.close()
     await witness.close()
@@ -112,5 +89,3 @@ async function measureStore({ name, inside, neo4j, ...store }: Store, sizes: rea
   const { tenant, ids } = filled.at(-1) as Filled
   return { ...measured, rebuilt: await rebuild(inside, neo4j, tenant, ids) }
 }
-
-const load1 = () => Math.round((loadavg()[0] as number) * 10) / 10

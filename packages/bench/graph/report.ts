@@ -1,4 +1,5 @@
 import type { Latency } from '../measure.ts'
+import type { Machine } from '../on-servers.ts'
 import { ms, pair, seconds, table, times } from '../tables.ts'
 import { type Batched, MEMORIES } from './batched.ts'
 import type { Failures } from './failures.ts'
@@ -19,16 +20,7 @@ export interface Left {
 
 export interface Measured {
   date: string
-  machine: {
-    cores: number
-    load: [number, number]
-    cpu: string
-    memoryGb: number
-    node: string
-    neo4j: string
-    postgres: string
-    driver: string
-  }
+  machine: Machine & { load: [number, number]; driver: string }
   needed: Needed[]
   batched: Batched
   load: Load

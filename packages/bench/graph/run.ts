@@ -1,12 +1,10 @@
 import { randomUUID } from 'node:crypto'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { cpus, loadavg, tmpdir, totalmem } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
-import { raw } from '@twofold/core/sql.ts'
 import { neo4jGraph } from '@twofold/graph/neo4j/graph.ts'
 import driver from 'neo4j-driver/package.json' with { type: 'json' }
+import { load1, machineOf, onServers, say } from '../on-servers.ts'
 import { batched } from './batched.ts'
 import { fail, openProxy } from './failures.ts'
 import { load } from './load.ts'
@@ -14,7 +12,7 @@ import { modes } from './modes.ts'
 import { claims, type Measured, report } from './report.ts'
 import { needed } from './sessions.ts'
 import { sizes } from './sizes.ts'
-import { type Inside, neo4jVariables, openInside, openServers, type Servers } from './stores.ts'
+import { type Inside, neo4jVariables, openInside, type Servers } from './stores.ts'
 import { openWitness, type Witness } from './witness.ts'
 
 const USAGE = `npm run bench -- graph [--seconds 90] [--json] [--write]
@@ -38,32 +36,20 @@ export async function run(args: string[]): Promise<number> {
     process.stderr.write(`${USAGE}\n`)
     return values.help ? 0 : 1
   }
-  const folder = await mkdtemp(join(tmpdir(), 'twofold-bench-'))
-  try {
-    const servers = await openServers(folder)
-    // They run on by themselves otherwise.
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => servers.close().finally(() => process.exit(130)))
-    try {
-      const measured = await measure(servers, folder, seconds)
-      process.stdout.write(values.json ? `${JSON.stringify(measured, null, 2)}\n` : report(measured))
-      if (values.write) await writeFile(new URL('../GRAPH.md', import.meta.url), report(measured))
-      return claims(measured).filter(({ holds }) => !holds).length
-    } finally {
-      await servers.close()
-    }
-  } finally {
-    await rm(folder, { recursive: true, force: true })
-  }
+  return onServers({
+    ...{ json: values.json, write: values.write, page: 'GRAPH.md' },
+    measure: (servers, folder) => measure(servers, folder, seconds),
+    ...{ report, claims },
+  })
 }
 
 async function measure(servers: Servers, folder: string, seconds: number): Promise<Measured> {
-  const say = (line: string) => process.stderr.write(`${line}\n`)
   const before = load1()
   const witness = openWitness(servers.neo4j)
   const real = await openInside({ DATABASE_URL: await servers.database(), ...neo4jVariables(servers.neo4j) })
   const { deps } = real
   try {
-    const [[version]] = (await deps.db.across([raw(`select current_setting('server_version') as version`)])) as [[{ version: string }]]
+    const machine = await machineOf(deps, witness)
     say('sessions and transactions')
     const sessions = await needed(real, witness)
     const many = await batched(real, witness, say)
@@ -76,20 +62,9 @@ async function measure(servers: Servers, folder: string, seconds: number): Promi
     await real.close()
     say(`16 writers, ${seconds} s`)
     const loaded = await load(servers, witness, join(folder, 'home'), seconds)
-    const [cpu] = cpus()
-    const machine = {
-      cores: cpus().length,
-      load: [before, load1()] as [number, number],
-      cpu: cpu?.model ?? 'unknown',
-      memoryGb: Math.round(totalmem() / 1e9),
-      node: process.versions.node,
-      neo4j: await witness.version(),
-      postgres: version.version,
-      driver: driver.version,
-    }
     return {
       date: new Date().toISOString().slice(0, 10),
-      machine,
+      machine: { ...machine, load: [before, load1()], driver: driver.version },
       needed: sessions,
       batched: many,
       load: loaded,
@@ -101,8 +76,6 @@ async function measure(servers: Servers, folder: string, seconds: number): Promi
     await witness.close()
   }
 }
-
-const load1 = () => Math.round((loadavg()[0] as number) * 10) / 10
 
 /** The same rows into every graph there is. */
 async function inAll(real: Inside, servers: Servers): Promise<Measured['sizes']> {
