@@ -12,6 +12,7 @@ export const complete = operation({
   path: '/v1/commitments/{id}/complete',
   scope: 'memories:write',
   summary: 'Note that what was promised is done: a new version.',
+  mcp: 'complete_commitment',
   input: z.strictObject({ id: MemoryId, outcome: Outcome.optional() }),
   output: Remembered,
   etag: ({ memory }) => memory.version,

@@ -10,6 +10,7 @@ export const create = operation({
   path: '/v1/commitments',
   scope: 'memories:write',
   summary: 'Remember who will do what, and until when.',
+  mcp: 'create_commitment',
   input: CommitmentInput,
   output: Remembered,
   status: 201,

@@ -12,6 +12,7 @@ export const list = operation({
   path: '/v1/commitments',
   scope: 'memories:read',
   summary: 'Commitments in the order they were made, by status, owner and when they are due.',
+  mcp: 'get_commitments',
   input: z
     .strictObject({
       ...paged,

@@ -12,6 +12,7 @@ export const list = operation({
   path: '/v1/decisions',
   scope: 'memories:read',
   summary: 'Decisions in the order they were remembered.',
+  mcp: 'get_decisions',
   input: z.strictObject(paged).superRefine(onePlace),
   output: Page(Memory),
   handle: async (deps, input, caller) => pageOf(await getDecisions(deps, caller, listingOf(input))),

@@ -10,6 +10,7 @@ export const record = operation({
   path: '/v1/decisions',
   scope: 'memories:write',
   summary: 'Remember a decision: what, why, and what else was considered.',
+  mcp: 'record_decision',
   input: DecisionInput,
   output: Remembered,
   status: 201,

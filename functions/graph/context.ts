@@ -9,6 +9,7 @@ export const context = operation({
   path: '/v1/graph/entities/{id}/context',
   scope: 'graph:read',
   summary: 'What is known around an entity: its memories, relations and open commitments.',
+  mcp: 'get_entity_context',
   input: ContextQuery.extend({ maxStalenessMs: MaxStaleness }),
   output: EntityContext,
   handle: (deps, input, caller) => getEntityContext(deps, caller, input),

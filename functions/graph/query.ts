@@ -8,6 +8,7 @@ export const query = operation({
   path: '/v1/graph/query',
   scope: 'graph:read',
   summary: 'What hangs together with a memory or an entity, up to four edges away.',
+  mcp: 'query_graph',
   input: GraphQuery,
   output: GraphAnswer,
   write: false,

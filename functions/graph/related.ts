@@ -9,6 +9,7 @@ export const related = operation({
   path: '/v1/graph/entities/{id}/related',
   scope: 'graph:read',
   summary: 'The entities that relations lead to from one, up to four edges away.',
+  mcp: 'find_related',
   input: RelatedQuery.extend({ maxStalenessMs: MaxStaleness }),
   output: Related,
   handle: (deps, input, caller) => findRelated(deps, caller, input),

@@ -20,6 +20,7 @@ export const addBatch = operation({
   path: '/v1/memories/batch',
   scope: 'memories:write',
   summary: 'Remember up to 500 things, each with its own answer, or (atomic) all or none.',
+  mcp: 'add_memories',
   // Items are parsed one by one: a bad one is answered in its place and does not spoil the others.
   input: z.strictObject({
     items: z

@@ -10,6 +10,7 @@ export const add = operation({
   path: '/v1/memories',
   scope: 'memories:write',
   summary: 'Remember one thing, in both stores.',
+  mcp: 'add_memory',
   input: RememberInput,
   output: Remembered,
   status: 201,

@@ -11,6 +11,7 @@ export const remove = operation({
   path: '/v1/memories/{id}',
   scope: 'memories:write',
   summary: 'Delete a memory: softly, keeping every version, or for good.',
+  mcp: 'delete_memory',
   input: z.strictObject({
     id: MemoryId,
     hard: z.boolean().default(false).meta({ description: 'Remove every version, vector and graph node for good.' }),

@@ -10,6 +10,7 @@ export const get = operation({
   path: '/v1/memories/{id}',
   scope: 'memories:read',
   summary: 'One memory, as it is or as it was at a version or a moment.',
+  mcp: 'get_memory',
   input: z.strictObject({ id: MemoryId, version: Version.optional(), asOf: Moment.optional(), maxStalenessMs: MaxStaleness }),
   output: Remembered,
   etag: ({ memory }) => memory.version,

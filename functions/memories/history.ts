@@ -22,6 +22,7 @@ export const history = operation({
   path: '/v1/memories/{id}/history',
   scope: 'memories:read',
   summary: 'Every version of a memory, newest first: who, when, what and why.',
+  mcp: 'get_memory_history',
   input: z.strictObject({ id: MemoryId, limit, cursor: cursor(Version) }),
   output: Page(HistoryItem),
   handle: async (deps, { id, limit, cursor: after = null }, caller) => {

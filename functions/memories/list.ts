@@ -12,6 +12,7 @@ export const list = operation({
   path: '/v1/memories',
   scope: 'memories:read',
   summary: 'Memories in the order they were made, filtered.',
+  mcp: 'get_memories',
   input: z
     .strictObject({
       ...paged,

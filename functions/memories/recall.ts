@@ -9,6 +9,7 @@ export const recall = operation({
   path: '/v1/memories/recall',
   scope: 'memories:read',
   summary: 'The best of several kinds of memories together, with what is connected to them.',
+  mcp: 'recall',
   input: RecallQuery,
   output: SearchResult,
   write: false,

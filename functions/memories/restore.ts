@@ -11,6 +11,7 @@ export const restore = operation({
   path: '/v1/memories/{id}/restore',
   scope: 'memories:write',
   summary: 'Undo a soft deletion, or make an old version the newest.',
+  mcp: 'restore_memory',
   input: z.strictObject({ id: MemoryId, version: Version.optional() }),
   output: Remembered,
   etag: ({ memory }) => memory.version,

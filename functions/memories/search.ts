@@ -9,6 +9,7 @@ export const search = operation({
   path: '/v1/memories/search',
   scope: 'memories:read',
   summary: 'Find memories by meaning, words and connections.',
+  mcp: 'search_memories',
   input: SearchQuery,
   output: SearchResult,
   write: false,

@@ -10,6 +10,7 @@ export const update = operation({
   path: '/v1/memories/{id}',
   scope: 'memories:write',
   summary: 'Change a memory: a new version in both stores.',
+  mcp: 'update_memory',
   input: Changes.safeExtend({ id: MemoryId }),
   output: Remembered,
   ifMatch: true,

@@ -12,6 +12,7 @@ export const list = operation({
   path: '/v1/patterns',
   scope: 'memories:read',
   summary: 'Patterns in the order they were remembered.',
+  mcp: 'get_patterns',
   input: z.strictObject(paged).superRefine(onePlace),
   output: Page(Memory),
   handle: async (deps, input, caller) => pageOf(await getPatterns(deps, caller, listingOf(input))),

@@ -10,6 +10,7 @@ export const record = operation({
   path: '/v1/patterns',
   scope: 'memories:write',
   summary: 'Remember what happens again and again.',
+  mcp: 'record_pattern',
   input: PatternInput,
   output: Remembered,
   status: 201,
