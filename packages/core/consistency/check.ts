@@ -59,9 +59,13 @@ const MOST_STRAYS = 10_000
  */
 export async function* check(deps: ProjectDeps, tenant: string, looking: Looking): AsyncGenerator<Slice> {
   const { scope, deep, from } = looking
-  const [ours, [state], refused] = await deps.db.asTenant(tenant, [ledgerSums(scope), readGeneration, parkedFrom(from, scope)])
-  const options = { ...looking, generations: looking.generation === undefined ? (state?.generations ?? []) : [looking.generation] }
-  const theirs = new Map((await deps.graph.sums(tenant, scope.subjects, options)).map((sum) => [sum.bucket, sum]))
+  const generations = looking.generation === undefined ? await generationsOf(deps, tenant) : [looking.generation]
+  const options = { ...looking, generations }
+  const [[ours, refused], held] = await Promise.all([
+    deps.db.asTenant(tenant, [ledgerSums(scope), parkedFrom(from, scope)]),
+    deps.graph.sums(tenant, scope.subjects, options),
+  ])
+  const theirs = new Map(held.map((sum) => [sum.bucket, sum]))
   const mine = new Map(ours.map((sum) => [sum.bucket, sum]))
   const eye = new Eye(deps, tenant, scope, deep, options)
   const agrees = (bucket: number) => agree(mine.get(bucket), theirs.get(bucket))
@@ -101,8 +105,13 @@ export async function checkThese(
   ids: readonly string[],
   looking: Omit<Looking, 'from' | 'deep'>,
 ): Promise<Difference[]> {
-  const [[state]] = await deps.db.asTenant(tenant, [readGeneration])
-  return new Eye(deps, tenant, looking.scope, true, { ...looking, generations: state?.generations ?? [] }).judge(ids)
+  return new Eye(deps, tenant, looking.scope, true, { ...looking, generations: await generationsOf(deps, tenant) }).judge(ids)
+}
+
+/** The generation that is read, then the one that is being filled. */
+async function generationsOf({ db }: ProjectDeps, tenant: string): Promise<readonly number[]> {
+  const [[state]] = await db.asTenant(tenant, [readGeneration])
+  return state?.generations ?? []
 }
 
 const SUMMED = ['nodes', 'high', 'low', 'revisions', 'edges'] as const
