@@ -1,5 +1,5 @@
-import { writeFile } from 'node:fs/promises'
-import { cpus, loadavg, totalmem } from 'node:os'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { cpus, loadavg } from 'node:os'
 import { parseArgs } from 'node:util'
 import type { Running } from '@twofold/servers/server.ts'
 import { servers, startKept } from '@twofold/servers/servers.ts'
@@ -8,20 +8,20 @@ import type { Place } from './stores.ts'
 
 // npm run soak: random operations and faults on the servers that TEST_… name, else on those of `npm run servers`.
 
-const USAGE = `npm run soak -- [--operations 1000000] [--minutes n] [--seed 1] [--lanes 3] [--write]
+const USAGE = `npm run soak -- [--operations 1000000] [--minutes n] [--seed n] [--lanes 3] [--write]
   --operations  how many, on native Postgres and Neo4j
   --minutes     ends after so many, however many they were
-  --seed        the first seed; each is ${RUNS} runs of ${LENGTH} operations
+  --seed        the first seed, each is ${RUNS} runs of ${LENGTH} operations; the default goes on after the last in tests/soak/SOAK.md
   --path        replays what a failure named, with its --seed
   --lanes       how many runs at a time
   --tables      keeps the graph in tables of Postgres
-  --write       the figures into tests/soak/SOAK.md`
+  --write       the figures into tests/soak/SOAK.md, beside those of the stretches before`
 
 const { values } = parseArgs({
   options: {
     operations: { type: 'string', default: '1000000' },
     minutes: { type: 'string', default: 'Infinity' },
-    seed: { type: 'string', default: '1' },
+    seed: { type: 'string' },
     lanes: { type: 'string', default: '3' },
     path: { type: 'string' },
     tables: { type: 'boolean', default: false },
@@ -29,7 +29,10 @@ const { values } = parseArgs({
     help: { type: 'boolean', default: false },
   },
 })
-const [operations, minutes, seed, lanes] = [values.operations, values.minutes, values.seed, values.lanes].map(Number) as [
+const page = new URL('SOAK.md', import.meta.url)
+const before = stretchesOf(readFileSync(page, 'utf8'))
+const following = String((before.at(-1)?.last ?? 0) + 1)
+const [operations, minutes, seed, lanes] = [values.operations, values.minutes, values.seed ?? following, values.lanes].map(Number) as [
   number,
   number,
   number,
@@ -76,6 +79,12 @@ async function replay(path: string): Promise<string | null> {
 async function all(): Promise<string | null> {
   const begun = Date.now()
   const wanted = Math.ceil(operations / PER_SEED)
+  // Written as it goes on, so that a stretch that is cut off counts as far as it came.
+  const write = (seeds: number, failed: string | null) => {
+    const figures = report([...before, stretch(seeds, (Date.now() - begun) / 1000, failed)], failed)
+    if (values.write) writeFileSync(page, figures)
+    return figures
+  }
   let seeds = 0
   const failed = await soakAll(places, {
     seed,
@@ -86,29 +95,48 @@ async function all(): Promise<string | null> {
       const rate = (n * PER_SEED) / (Date.now() - begun)
       const left = Math.min(((wanted - n) * PER_SEED) / rate, begun + minutes * 60_000 - Date.now())
       say(`${n * PER_SEED} operations, ${Math.round(rate * 1000)} a second, ${Math.max(0, Math.ceil(left / 60_000))} min left`)
+      write(n, null)
     },
   })
-  const figures = report(seeds, (Date.now() - begun) / 1000, failed)
-  process.stdout.write(figures)
-  if (values.write) await writeFile(new URL('SOAK.md', import.meta.url), figures)
+  process.stdout.write(write(seeds, failed))
   return failed
 }
 
-function report(seeds: number, seconds: number, failed: string | null): string {
-  const count = (n: number) => n.toLocaleString('en')
+/** A row of the table: what one start of the command did. */
+interface Stretch {
+  operations: number
+  last: number
+  row: string
+}
+
+const COUNT = new Intl.NumberFormat('en')
+
+function stretch(seeds: number, seconds: number, failed: string | null): Stretch {
+  const done = seeds * PER_SEED
+  const last = seed + seeds - 1
+  const machine = `${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}, load ${loadavg()[2]?.toFixed(1)}`
+  const cells = [
+    ...[new Date().toISOString().slice(0, 10), values.tables ? 'tables' : 'Neo4j', COUNT.format(done), `${seed} to ${last}`],
+    ...[`${Math.round(seconds / 60)} min`, Math.round(done / seconds), machine, failed === null ? 'none' : '1'],
+  ]
+  return { operations: done, last, row: `| ${cells.join(' | ')} |` }
+}
+
+function stretchesOf(text: string): Stretch[] {
+  return [...text.matchAll(/^\| \d{4}-.*$/gm)].map(([row]) => {
+    const [, , done = '', seeds = ''] = row.split(' | ')
+    return { operations: Number(done.replaceAll(',', '')), last: Number(seeds.split(' to ')[1]), row }
+  })
+}
+
+function report(stretches: readonly Stretch[], failed: string | null): string {
   return `# The random soak
 
 Made by \`npm run soak -- --write\`. What is done, what goes wrong and what must hold afterwards is said in [README.md](README.md).
+The truth is in native Postgres. ${COUNT.format(stretches.reduce((sum, { operations }) => sum + operations, 0))} operations in all, in runs of ${LENGTH}.
 
-| | |
-|---|---|
-| date | ${new Date().toISOString().slice(0, 10)} |
-| truth | native Postgres |
-| graph | ${values.tables ? 'tables in Postgres' : 'Neo4j'} |
-| operations | ${count(seeds * PER_SEED)}, in ${count(seeds * RUNS)} runs of ${LENGTH} |
-| seeds | ${seed} to ${seed + seeds - 1} |
-| time | ${Math.round(seconds / 60)} min, ${Math.round((seeds * PER_SEED) / seconds)} operations a second |
-| machine | ${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}, ${Math.round(totalmem() / 1e9)} GB, load ${loadavg()[2]?.toFixed(1)}, Node ${process.versions.node} |
-| failures | ${failed === null ? 'none' : '1'} |
+| date | graph | operations | seeds | time | a second | machine | failures |
+|---|---|---|---|---|---|---|---|
+${stretches.map(({ row }) => row).join('\n')}
 ${failed === null ? '' : `\n\`\`\`\n${failed}\n\`\`\`\n`}`
 }
