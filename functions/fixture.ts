@@ -13,6 +13,7 @@ import { migrate, readMigrations } from '@twofold/postgres/migrate.ts'
 import { lineTo } from '../tests/line.ts'
 import { type Composed, compose } from './deps.ts'
 import { readEnv } from './env.ts'
+import { mcpEndpoint } from './mcp.ts'
 import { operations } from './operations.ts'
 import { schedules } from './schedules/schedules.ts'
 
@@ -57,6 +58,8 @@ export interface World {
   pass(ms: number): void
   /** While `work` runs the graph cannot be reached (`down`), or refuses every node (`refusing`). */
   withGraph<T>(state: 'down' | 'refusing', work: () => Promise<T>): Promise<T>
+  /** The same as `fetch`, for clients that bring their own requests. */
+  fetch(input: string | URL, init?: RequestInit): Promise<Response>
   /** One request as it goes over the wire. */
   request(method: string, path: string, body?: unknown, ask?: Ask): Promise<Answer>
   close(): Promise<void>
@@ -95,13 +98,15 @@ export async function world(variables: Record<string, string> = {}, over: Partia
     OPENAI_BASE_URL: provider.url,
     OPENAI_API_KEY: 'test',
     LOG_LEVEL: 'silent',
+    // What is read is noted when a test asks for it, and not in the middle of another's count.
+    AUDIT_FLUSH_MS: '60000',
     ...variables,
   }
   let ahead = 0
   const now = () => new Date(Date.now() + ahead)
   const neo4j = told.NEO4J_URI === undefined && told.ENABLE_GRAPH_STORE !== 'false' ? await neo4jOfTests(now) : null
   const composed = await compose(readEnv(told), { now, ...(neo4j && { graph: neo4j.graph }), ...over })
-  const app = serve(operations, composed.surroundings)
+  const app = serve(operations, composed.surroundings, { '/mcp': mcpEndpoint(composed.surroundings) })
   const request = async (method: string, path: string, body?: unknown, { key = null, headers = {} }: Ask = {}): Promise<Answer> => {
     const response = await app.request(path, {
       method,
@@ -122,6 +127,7 @@ export async function world(variables: Record<string, string> = {}, over: Partia
     variables: { ...told, ...neo4j?.variables },
     provider,
     owner: database.sql,
+    fetch: async (input, init) => app.request(String(input), init),
     request,
     pass(ms) {
       ahead += ms

@@ -38,12 +38,13 @@ const DRIVERS: readonly [RegExp, RegExp][] = [
   [/^(ai$|@ai-sdk\/|@lat\.md\/|wink-|compromise)/, /^packages\/models\//],
   [/^(pg|redis)$/, /^packages\/(local|servers)\//],
   [/^(@electric-sql\/.*|@hono\/node-server)$/, /^packages\/local\//],
+  [/^@modelcontextprotocol\//, /^packages\/(operation\/mcp\.ts$|local\/)/],
   [/^hono(\/|$)/, /^packages\/(operation\/http\.ts$|local\/)/],
 ]
 
 /** Operations hand over to a verb of core; only what nobody asked for finds its own work. */
 const SQL_IN_FUNCTIONS = /^functions\/(deps|schedules\/[^/]+)\.ts$/
-const READS_ENVIRONMENT = /^(functions\/env|packages\/(local|bench)\/(start|demo|sync|run|generate)|packages\/servers\/[^/]+)\.ts$/
+const READS_ENVIRONMENT = /^(functions\/env|packages\/(local|bench)\/(start|demo|mcp|sync|run|generate)|packages\/servers\/[^/]+)\.ts$/
 /** Providers of models are packages that people add themselves. */
 const LOADS_BY_NAME = 'packages/models/provider.ts'
 const SAYS_NOTHING = /(^|[/.-])(utils?|helpers?|managers?|services?|common|misc)([/.-]|$)/

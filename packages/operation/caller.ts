@@ -2,6 +2,8 @@
 export interface Caller {
   /** SHA-256 of the API key; the key itself is dropped as soon as it is hashed. */
   readonly keyHash: Buffer
+  /** Set for a message of another service, which has no key: the tenant it names, and who sent it, by whom it is audited. */
+  readonly source?: Source
   /** What the operation needs, checked by `authorize` in the database; null: any valid key (or, on public routes, none) will do. */
   readonly scope: string | null
   readonly operation: string
@@ -18,8 +20,19 @@ export interface Caller {
   readonly signal: AbortSignal
 }
 
+export interface Source {
+  /** The tenant's id, or its name. */
+  readonly tenant: string
+  readonly name: string
+}
+
 export interface Idempotency {
   readonly key: string
+  /**
+   * Set when the caller did not name the key and may mean the same once more: for so many milliseconds the first answer
+   * holds, and only as long as what it wrote is there.
+   */
+  readonly retryMs?: number
 }
 
 /** The parts of a request's time, in milliseconds; becomes the `Server-Timing` header. */

@@ -86,7 +86,8 @@ function nameOf(id: string, definition: JsonSchema): string | null {
 const { $schema: _, ...json } = z.toJSONSchema(z.json())
 const JSON_SHAPE = JSON.stringify(json)
 
-function mapRefs<T>(value: T, map: (ref: string) => string): T {
+/** The same value with every reference in it as `map` says. */
+export function mapRefs<T>(value: T, map: (ref: string) => string): T {
   if (Array.isArray(value)) return value.map((each) => mapRefs(each, map)) as T
   if (typeof value !== 'object' || value === null) return value
   return Object.fromEntries(

@@ -13,13 +13,21 @@ const decoder = new TextDecoder('utf-8', { fatal: true })
  * surrogates in strings and keys, numbers that overflow, more than 64 levels, and keys that reach for a prototype.
  */
 export function parseObject(bytes: Uint8Array): Record<string, unknown> {
-  const value = parse(decode(bytes))
+  const value = parseJson(bytes)
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     throw invalid([{ path: 'body', message: 'must be a JSON object' }])
+  return storable(value as Record<string, unknown>)
+}
+
+/** Any JSON value from bytes; its strings are not looked at. Refused as `invalid`. */
+export const parseJson = (bytes: Uint8Array): unknown => parse(decode(bytes))
+
+/** The object, unless it holds what `parseObject` refuses wherever it comes from. */
+export function storable(value: Record<string, unknown>): Record<string, unknown> {
   const errors: FieldError[] = []
   collect(value, [], errors)
   if (errors.length > 0) throw invalid(errors)
-  return value as Record<string, unknown>
+  return value
 }
 
 /** What is wrong with a string wherever it comes from, or null. */

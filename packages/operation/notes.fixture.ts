@@ -42,6 +42,7 @@ const reach = async (desk: Desk, input: unknown, caller: Caller) => {
 
 export const add = operation({
   name: 'notes.add',
+  mcp: 'add_note',
   method: 'post',
   path: '/v1/notes',
   scope: 'memories:write',
@@ -60,6 +61,7 @@ export const add = operation({
 
 export const get = operation({
   name: 'notes.get',
+  mcp: 'get_note',
   method: 'get',
   path: '/v1/notes/{id}',
   scope: 'memories:read',
@@ -75,6 +77,7 @@ export const get = operation({
 
 export const list = operation({
   name: 'notes.list',
+  mcp: 'list_notes',
   method: 'get',
   path: '/v1/notes',
   scope: 'memories:read',
@@ -91,6 +94,7 @@ export const list = operation({
 
 export const update = operation({
   name: 'notes.update',
+  mcp: 'update_note',
   method: 'patch',
   path: '/v1/notes/{id}',
   scope: 'memories:write',
@@ -107,6 +111,7 @@ export const update = operation({
 
 export const remove = operation({
   name: 'notes.delete',
+  mcp: 'delete_note',
   method: 'delete',
   path: '/v1/notes/{id}',
   scope: 'memories:write',
@@ -122,6 +127,7 @@ export const remove = operation({
 
 export const search = operation({
   name: 'notes.search',
+  mcp: 'search_notes',
   method: 'post',
   path: '/v1/notes/search',
   scope: 'memories:read',

@@ -31,6 +31,10 @@ export interface Declaration<D, I extends z.ZodType, O extends z.ZodType> {
   description?: string
   /** The MCP tool that does the same; none: it is not offered to models. */
   mcp?: string
+  /** What a model reads of an answer; default: the output as JSON. */
+  mcpText?: (output: z.output<O>) => string
+  /** Takes something away; default: DELETE. Models are warned, and asking twice is never taken for a retry. */
+  destructive?: boolean
   /** What the key must be allowed to do; null: any valid key will do; `operator`: the operator's key and no other. */
   scope: Scope | 'operator' | null
   /** No key is asked for; `scope` is null. */
@@ -66,6 +70,7 @@ export interface Declaration<D, I extends z.ZodType, O extends z.ZodType> {
 export interface Operation<D, I extends z.ZodType, O extends z.ZodType> extends Readonly<Declaration<D, I, O>> {
   readonly status: number
   readonly write: boolean
+  readonly destructive: boolean
   readonly query: readonly string[] & readonly (keyof z.input<I> & string)[]
   readonly mediaType: string
   readonly maxBytes: number
@@ -85,6 +90,7 @@ export function operation<D, I extends z.ZodType, O extends z.ZodType>(declarati
   return Object.freeze({
     status: 200,
     write: declaration.method !== 'get',
+    destructive: declaration.method === 'delete',
     query: [],
     mediaType: 'application/json',
     maxBytes: MIB,

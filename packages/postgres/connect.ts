@@ -99,7 +99,10 @@ export function connect(connection: Connection): Database {
 
   return {
     async asCaller(caller, ranges, statements, { write = false, repeatable = false } = {}) {
-      const key = sql`twofold.authorize(${caller.keyHash}::bytea, ${caller.scope}, ${ranges?.map((r) => r.low) ?? null}::text[],
+      const { source } = caller
+      const key = source
+        ? sql`twofold.act_for_source(${source.tenant}, ${source.name}, ${caller.scope}, ${caller.requestId})`
+        : sql`twofold.authorize(${caller.keyHash}::bytea, ${caller.scope}, ${ranges?.map((r) => r.low) ?? null}::text[],
         ${ranges?.map((r) => r.high) ?? null}::text[], ${connection.now()}::timestamptz, ${caller.requestId}, ${caller.onBehalfOf})`
       // How much lies in a range decides how it is best read, and a generic plan knows no partial index of vectors. All else
       // is by id, and planned once: in the embedded store a get took 1.6 ms of processor and takes 0.5, a store 7.2 and 5.3.

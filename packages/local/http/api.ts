@@ -1,12 +1,13 @@
 import type { Composed } from '@twofold/functions/deps.ts'
+import { mcpEndpoint } from '@twofold/functions/mcp.ts'
 import { operations } from '@twofold/functions/operations.ts'
 import { serve as route } from '@twofold/operation/http.ts'
 import { referenceScript } from '../docs/reference.ts'
 import { type Serving, serve } from './serve.ts'
 
-/** Every operation on one port of this machine. Throws one clear sentence when the port is taken. */
+/** Every operation on one port of this machine, and the same for models. Throws one clear sentence when the port is taken. */
 export async function serveApi({ surroundings }: Composed, port: number): Promise<Serving> {
-  const app = route(operations, surroundings)
+  const app = route(operations, surroundings, { '/mcp': mcpEndpoint(surroundings) })
   app.get('/docs/reference.js', referenceScript)
   try {
     return await serve(app, { port })

@@ -1,0 +1,46 @@
+import { introduce } from '@twofold/core/keys/introduce.ts'
+import { exactly, Namespace } from '@twofold/core/namespaces/namespace.ts'
+import type { Deps } from '@twofold/core/ports.ts'
+import { type Endpoint, lambdaEndpoint, once, type Surroundings } from '@twofold/operation/http.ts'
+import { mcp, type Offer } from '@twofold/operation/mcp.ts'
+import { composed } from './deps.ts'
+import { knowledge } from './mcp/knowledge.ts'
+import { resourcesOf } from './mcp/resources.ts'
+import { operations } from './operations.ts'
+
+const INSTRUCTIONS = `Twofold remembers across conversations. Search before you answer what somebody may have told you before
+(search_memories, or get_context for text that goes right into a prompt), and store what will matter later in words that
+stand alone (add_memory). A namespace says whose a memory is: user:<id>, project:<id>, session:<id>, app:<name>; userId is
+short for user:<id>. What you correct keeps its history (update_memory), and what you delete can come back (restore_memory).`
+
+const everything = [...operations, ...knowledge]
+
+const offer: Offer<Deps> = {
+  server: { name: 'twofold', title: 'Twofold', version: '0.1.0' },
+  instructions: INSTRUCTIONS.replaceAll('\n', ' '),
+  operations: everything,
+  resources: resourcesOf(everything),
+  namespace: Namespace,
+  async introduce(deps, caller, named) {
+    const { scopes, grants } = await introduce(deps, caller, named === null ? null : exactly(named))
+    const [only] = grants
+    const own = grants.length === 1 && Namespace.safeParse(only).success ? (only as string) : null
+    return { scopes, namespace: named ?? own }
+  },
+}
+
+/** What is served at `/mcp`. The namespace of a connection is its `?namespace=`, else the only one that its key is granted. */
+export const mcpEndpoint = (around: Surroundings<Deps>): Endpoint => mcp(offer, around)
+
+const lambda = once(async () => {
+  const { surroundings, deps } = await composed()
+  return { answer: lambdaEndpoint('/mcp', mcpEndpoint(surroundings), surroundings), deps }
+})
+
+/** As with every operation, what it leaves to be noted is noted before it answers. */
+export const handler: ReturnType<typeof lambdaEndpoint> = async (event, context) => {
+  const { answer, deps } = await lambda()
+  const answered = await answer(event, context)
+  await deps.audit.flush()
+  return answered
+}
