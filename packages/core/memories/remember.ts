@@ -102,19 +102,10 @@ export async function store<Row>(
   select: (ids: readonly string[]) => Statement<Row>,
 ): Promise<{ authorized: Authorized; rows: Row[] }> {
   const now = at.toISOString()
-  const ids = drafts.map((d) => d.id)
-  const live = pendingUntil === null
-  const write = { action: 'memories.add', reason: null, now, idempotencyKey: caller.idempotency?.key ?? null }
   const statements: Statement[] = [
     ...claim(caller, targets, now, part),
-    refuseTaken(drafts),
-    ...upsertEntities(drafts, now, deps.id),
-    insertMemories(drafts, write, pendingUntil?.toISOString() ?? null),
-    ...upsertEmbeddings(drafts, deps.embedder.model, live),
-    ...linkEntities(drafts),
-    ...(live ? [insertPostings(ids), auditMemories('memories.add', ids, now)] : []),
-    ...(deps.settings.graphEnabled ? [oweMemories(ids, now)] : []),
-    select(ids),
+    ...newMemories(deps, caller, drafts, { now, pendingUntil }),
+    select(drafts.map((d) => d.id)),
   ]
   for (let attempt = 1; ; attempt++) {
     try {
@@ -125,6 +116,27 @@ export async function store<Row>(
       throw takenOf(error) ?? error
     }
   }
+}
+
+/** What a list holds that writes these memories, perhaps with other things: both are there or none. */
+export function newMemories(
+  deps: Deps,
+  caller: Caller,
+  drafts: readonly Draft[],
+  { now, pendingUntil }: { now: string; pendingUntil: Date | null },
+): Statement[] {
+  const ids = drafts.map((d) => d.id)
+  const live = pendingUntil === null
+  const write = { action: 'memories.add', reason: null, now, idempotencyKey: caller.idempotency?.key ?? null }
+  return [
+    refuseTaken(drafts),
+    ...upsertEntities(drafts, now, deps.id),
+    insertMemories(drafts, write, pendingUntil?.toISOString() ?? null),
+    ...upsertEmbeddings(drafts, deps.embedder.model, live),
+    ...linkEntities(drafts),
+    ...(live ? [insertPostings(ids), auditMemories('memories.add', ids, now)] : []),
+    ...(deps.settings.graphEnabled ? [oweMemories(ids, now)] : []),
+  ]
 }
 
 /** After the commit: the graph writer is nudged (or the graph written at once), caches are told. Nothing here can lose the write. */

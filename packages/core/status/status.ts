@@ -31,6 +31,7 @@ export const Status = z.object({
     deadLetters: z.number().meta({ description: 'Graph writes that used up their attempts.' }),
   }),
   sync: Agreement,
+  conversations: z.object({ count: z.number(), turns: z.number() }).meta({ description: 'Those that have not expired.' }),
   parked: z.array(Parked).meta({
     description: 'Dead letters: what the graph refused in every attempt, longest first, at most ten of those that the key may see.',
   }),
@@ -52,6 +53,10 @@ const owing: Statement<Owing> = sql<Owing>`
   from memories m
   where m.tenant_id = current_tenant() and (m.owes_embedding or m.owes_entities) and m.deleted_at is null and m.pending_until is null`
 
+const conversations = (now: string): Statement<Status['conversations']> => sql<Status['conversations']>`
+  select (select count(*) from conversations c where c.tenant_id = current_tenant() and c.expires_at > ${now}::timestamptz)::int as count,
+    (select count(*) from turns u where u.tenant_id = current_tenant() and u.expires_at > ${now}::timestamptz)::int as turns`
+
 /**
  * How the tenant's two stores stand to each other, counted in the stores in this request, and how the stores themselves
  * are. Healthy is only what has every store, no drift, nothing parked, and owes nothing for longer than a minute.
@@ -64,8 +69,9 @@ export async function status(deps: Deps, caller: Caller): Promise<Status> {
     graphStanding,
     countDrift,
     parkedRows(MOST_PARKED),
+    conversations(deps.now().toISOString()),
   ])
-  const [counted, generation, [owed], [inLedger], [drift], parked] = rows
+  const [counted, generation, [owed], [inLedger], [drift], parked, [talk]] = rows
   // A graph that is switched off is owed nothing, whatever the ledger notes of entities.
   const standing = graphEnabled ? inLedger : undefined
   const [vectorStore, graphStore, cache, { memories, ...sync }] = await Promise.all([
@@ -93,6 +99,7 @@ export async function status(deps: Deps, caller: Caller): Promise<Status> {
       deadLetters: standing?.parked ?? 0,
     },
     sync,
+    conversations: talk ?? { count: 0, turns: 0 },
     parked: graphEnabled ? parked : [],
   }
 }

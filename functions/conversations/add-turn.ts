@@ -1,0 +1,25 @@
+import { addTurn as add } from '@twofold/core/conversations/add-turn.ts'
+import { TurnAnswer, TurnInput } from '@twofold/core/conversations/conversation.ts'
+import { Id } from '@twofold/core/memories/memory.ts'
+import { answer } from '@twofold/operation/operation.ts'
+import { lambda } from '../lambda.ts'
+import { operation } from '../operation.ts'
+
+export const addTurn = operation({
+  name: 'conversations.add_turn',
+  method: 'post',
+  path: '/v1/conversations/{id}/turns',
+  scope: 'sessions:write',
+  summary: 'Add what was asked and answered to a conversation, which begins with its first turn.',
+  mcp: 'add_to_memory',
+  input: TurnInput.safeExtend({ id: Id.refine((id) => id !== 'cleanup', 'must not be "cleanup", which is a route') }),
+  output: TurnAnswer,
+  status: 201,
+  example: { id: 'support-4711', userId: 'alice', query: 'Where is my order?', answer: 'It left Turin this morning.' },
+  handle: async (deps, { id, ...input }, caller) => {
+    const { answer: added, replayed } = await add(deps, caller, id, input)
+    return answer(added, { replayed })
+  },
+})
+
+export const handler = lambda(addTurn)
