@@ -1,5 +1,7 @@
 import { randomBytes } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { disabledCache, redisCache } from '@twofold/cache/redis.ts'
+import { auditKeeper } from '@twofold/core/audit/keep.ts'
 import { asRefusal } from '@twofold/core/failures.ts'
 import type { GraphPort } from '@twofold/core/graph/port.ts'
 import type { Authorized, Cache, Database, Deps, GraphQueue, Log } from '@twofold/core/ports.ts'
@@ -8,6 +10,7 @@ import { disabledGraph } from '@twofold/graph/disabled.ts'
 import { postgresGraph } from '@twofold/graph/postgres/graph.ts'
 import { makeEmbedder } from '@twofold/models/embed/make.ts'
 import { makeExtractor } from '@twofold/models/extract/make.ts'
+import { makeLanguage } from '@twofold/models/language/make.ts'
 import { once, type Surroundings } from '@twofold/operation/http.ts'
 import { hashKey } from '@twofold/operation/read-caller.ts'
 import { connect } from '@twofold/postgres/connect.ts'
@@ -22,6 +25,8 @@ import { type SqsOptions, sqsQueue } from './queues/sqs.ts'
 export interface Composed {
   deps: Deps
   surroundings: Surroundings<Deps>
+  /** The queue of other services' events; null: this configuration has none. */
+  ingest: SqsOptions | null
   close(): Promise<void>
 }
 
@@ -36,6 +41,9 @@ const BREAKERS = {
 
 /** Connections opened at once and at most: a container of Lambda serves one request at a time. */
 const POOLS = { lambda: { min: 1, max: 5 }, process: { min: 10, max: 50 } }
+
+/** How long a process that ends waits for the database to take what the audit still has to note. */
+const LAST_NOTES_MS = 5_000
 
 /** How long the database's word on a key is good for as a hint. */
 const VERIFIED_MS = 60_000
@@ -58,6 +66,7 @@ export async function compose(env: Env, over: Partial<Deps> = {}): Promise<Compo
   const db = noticing(connection, verifiedKeys, now)
   const embedder = await makeEmbedder({ ...reached(env, env.EMBEDDING_MODEL), dimensions: env.EMBEDDING_DIMENSIONS })
   const extractor = await makeExtractor(reached(env, env.LANGUAGE_MODEL))
+  const language = await makeLanguage(reached(env, env.LANGUAGE_MODEL))
   const graph = await graphOf(env, { db, now, log, telemetry })
   const deps: Deps = {
     db,
@@ -65,7 +74,9 @@ export async function compose(env: Env, over: Partial<Deps> = {}): Promise<Compo
     cache: cacheOf(env, { now, log, telemetry }),
     embedder,
     extractor,
+    language,
     queue: queueOf(env, log),
+    audit: auditKeeper({ db: connection, log }, env.AUDIT_FLUSH_MS),
     log,
     settings: {
       graphEnabled: env.ENABLE_GRAPH_STORE,
@@ -77,6 +88,10 @@ export async function compose(env: Env, over: Partial<Deps> = {}): Promise<Compo
       autoSync: env.ENABLE_AUTO_SYNC,
       syncIntervalMs: env.SYNC_INTERVAL_MS,
       nightlyHour: env.NIGHTLY_HOUR,
+      sessionEventsKept: env.SESSION_EVENTS_KEPT,
+      turnTtlHours: env.MEMORY_TTL_HOURS,
+      maxContextTurns: env.MEMORY_MAX_CONTEXT_LENGTH,
+      auditRetentionDays: env.AUDIT_RETENTION_DAYS,
     },
     metrics: () => telemetry.text(),
     gauge: telemetry.gauge,
@@ -95,7 +110,9 @@ export async function compose(env: Env, over: Partial<Deps> = {}): Promise<Compo
       observe: telemetry.observe,
       operatorKeyHash: env.TWOFOLD_OPERATOR_KEY === undefined ? null : hashKey(env.TWOFOLD_OPERATOR_KEY),
     },
+    ingest: env.INGEST_QUEUE_URL === undefined ? null : sqsOf(env, env.INGEST_QUEUE_URL),
     async close() {
+      await Promise.race([deps.audit.flush(), sleep(LAST_NOTES_MS, undefined, { ref: false })])
       await Promise.all([embedder.close(), extractor.close(), graph.close()])
     },
   }
@@ -114,6 +131,7 @@ function noticing(db: Database, verified: LRUCache<string, Authorized>, now: () 
       const hash = caller.keyHash.toString('hex')
       if (!verified.has(hash)) {
         verified.set(hash, result.authorized)
+        if (caller.source) return result
         db.across([sql`select touch_key(${caller.keyHash}::bytea, ${now().toISOString()}::timestamptz)`]).catch(() => undefined)
       }
       return result

@@ -22,8 +22,6 @@ const url = (...protocols: string[]) =>
       `a URL that begins with ${protocols.map((p) => `${p}//`).join(' or ')}`,
     )
 const model = z.string().regex(/^(embedded|[a-z][a-z0-9-]*:.+)$/, 'embedded, or provider:model such as openai:text-embedding-3-small')
-/** Settings that no part of this version reads: refused rather than passed over in silence. */
-const unavailable = z.undefined({ error: 'nothing, since this version has no such part' }).optional()
 
 /** How often schedules run unless the environment says otherwise, in milliseconds. */
 export const INTERVALS = {
@@ -31,6 +29,8 @@ export const INTERVALS = {
   RUNS_INTERVAL_MS: 60_000,
   EXPIRE_INTERVAL_MS: 60_000,
   REEMBED_INTERVAL_MS: 60_000,
+  CONSOLIDATE_INTERVAL_MS: 60_000,
+  DOCUMENTS_INTERVAL_MS: 60_000,
   SYNC_INTERVAL_MS: 300_000,
   MEASURE_INTERVAL_MS: 300_000,
   POISON_INTERVAL_MS: 3_600_000,
@@ -54,6 +54,7 @@ const Env = z.object({
   NEO4J_POOL_MIN: whole(1, 1000, 0).transform((n) => n || undefined),
   NEO4J_POOL_MAX: whole(1, 1000, 0).transform((n) => n || undefined),
   GRAPH_QUEUE_URL: url('http:', 'https:').optional(),
+  INGEST_QUEUE_URL: url('http:', 'https:').optional(),
   AWS_ENDPOINT_URL_SQS: url('http:', 'https:').optional(),
   AWS_LAMBDA_FUNCTION_NAME: z.string().optional(),
   AWS_REGION: z.string().min(1).default('us-east-1'),
@@ -72,9 +73,13 @@ const Env = z.object({
   NIGHTLY_HOUR: whole(0, 23, 3),
   RETRY_ATTEMPTS: whole(1, 10, 3),
   RETRY_DELAY_MS: whole(1, 10_000, 50),
+  MEMORY_TTL_HOURS: whole(1, 87_600, 24),
+  MEMORY_MAX_CONTEXT_LENGTH: whole(1, 500, 50),
+  AUDIT_RETENTION_DAYS: whole(1, 36_500, 365),
+  AUDIT_FLUSH_MS: whole(10, 60_000, 1000),
+  SESSION_EVENTS_KEPT: whole(0, 1_000_000, 1000),
   TWOFOLD_OPERATOR_KEY: z.string().min(16, 'at least 16 characters').optional(),
   LOG_LEVEL: z.enum(['info', 'warn', 'error', 'silent'], { error: 'info, warn, error or silent' }).default('warn'),
-  INGEST_QUEUE_URL: unavailable,
 })
 export type Env = z.infer<typeof Env>
 

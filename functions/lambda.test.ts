@@ -23,9 +23,11 @@ let tenant: Tenant
 let id: string
 let keyId: string
 let anna: string
+let berta: string
 let parked: string
 let runId: string
 let promised: string
+let documentId: string
 const before = { ...process.env }
 beforeAll(async () => {
   here = await world({ TWOFOLD_OPERATOR_KEY: OPERATOR })
@@ -34,10 +36,14 @@ beforeAll(async () => {
   id = (await tenant.add({ content: 'met Anna', waitFor: 'graph' })).id
   await tenant.patch(`/v1/memories/${id}`, { importance: 1 })
   anna = (await tenant.get('/v1/graph/entities?q=anna')).json.items[0].id
+  const named = [{ type: 'person', value: 'Berta', subject: 'user:alice' }]
+  berta = (await tenant.post('/v1/graph/entities', { entities: named })).json.entities[0].id
   promised = (await tenant.post('/v1/commitments', { userId: 'alice', title: 'Call', owner: 'me' })).json.memory.id
   parked = (await tenant.add({ content: 'refused until now' })).id
   await here.owner(`update twofold.ledger set parked_at = now() where id = '${parked}'`)
   runId = (await tenant.post('/api/persistence/sync', { operation: 'check', userId: 'bob' })).json.runId
+  const file = { userId: 'alice', filePath: 'a.md', title: 'A', content: 'Text.' }
+  documentId = (await tenant.call('PUT', '/v1/documents', file)).json.document.id
   keyId = (await tenant.post('/v1/keys', { name: 'x', scopes: ['sync'], namespaces: ['*'] })).json.key.id
 })
 afterAll(async () => {
@@ -59,12 +65,29 @@ interface Call {
 const CALLS: Record<string, () => Call> = {
   'memories.add': () => ({ body: { userId: 'alice', content: 'Grüße 👋' }, status: 201, answers: { memory: { content: 'Grüße 👋' } } }),
   'memories.add_batch': () => ({ body: { items: [{ userId: 'alice', content: 'x' }] }, answers: { items: [{ ok: true }] } }),
+  'memories.from_messages': () => ({
+    body: { namespace: 'user:dora', messages: [{ role: 'user', content: 'Grüße 👋' }], infer: false },
+    status: 201,
+    answers: { memories: [{ content: 'Grüße 👋', speaker: 'user' }], items: [{ outcome: 'added' }] },
+  }),
+  'memories.consolidate': () => ({ body: { namespace: 'user:dora', strategy: 'exact' }, answers: { groups: [], done: true } }),
+  'namespaces.put_consolidation': () => ({
+    parameters: { namespace: 'user:dora' },
+    body: { strategy: 'exact' },
+    answers: { consolidation: { strategy: 'exact', everyHours: 24 } },
+  }),
+  'namespaces.get_consolidation': () => ({ parameters: { namespace: 'user:dora' }, answers: { consolidation: { strategy: 'exact' } } }),
   'memories.list': () => ({ query: 'namespace=user%3Aalice&limit=1', answers: { items: [{ id }], nextCursor: expect.any(String) } }),
   'memories.get': () => ({ parameters: { id }, query: 'version=1', answers: { memory: { id, version: 1 } } }),
   'memories.update': () => ({ parameters: { id }, body: { importance: 2 }, answers: { memory: { id, version: 3 } } }),
   'memories.history': () => ({ parameters: { id }, answers: { items: [{ version: 3 }, { version: 2 }, { version: 1 }] } }),
   'memories.diff': () => ({ parameters: { id }, query: 'from=1&to=2', answers: { from: 1, to: 2 } }),
   'memories.search': () => ({ body: { userId: 'alice', query: 'met Anna', limit: 1 }, answers: { results: [{ memory: { id } }] } }),
+  'memories.search_batch': () => ({
+    body: { queries: [{ userId: 'alice', query: 'met Anna', limit: 1 }] },
+    answers: { items: [{ results: [{ memory: { id } }] }] },
+  }),
+  'memories.context': () => ({ body: { userId: 'alice', query: 'met Anna' }, answers: { memoryIds: expect.arrayContaining([id]) } }),
   'graph.query': () => ({ body: { start: { value: 'Anna' } }, answers: { cut: false } }),
   'graph.entities': () => ({ query: 'q=anna', answers: { items: [{ value: 'Anna' }] } }),
   'graph.create_entities': () => ({
@@ -86,6 +109,16 @@ const CALLS: Record<string, () => Call> = {
   'graph.entity': () => ({ parameters: { id: anna }, answers: { value: 'Anna' } }),
   'graph.entity_context': () => ({ parameters: { id: anna }, query: 'limit=5', answers: { entity: { id: anna }, memories: [{ id }] } }),
   'graph.related': () => ({ parameters: { id: anna }, query: 'hops=2&via=loves&via=hates', answers: { items: [], cut: false } }),
+  'graph.paths': () => ({
+    body: { from: { value: 'Anna' }, to: { value: 'Bert' }, namespacePrefix: 'user:alice' },
+    answers: { cut: false, freshness: {} },
+  }),
+  'graph.merge_entities': () => ({
+    parameters: { id: berta },
+    body: { into: anna },
+    answers: { entity: { id: anna }, merged: { id: berta } },
+  }),
+  'graph.unmerge_entity': () => ({ parameters: { id: berta }, body: {}, answers: { entity: { id: berta }, from: { id: anna } } }),
   'memories.recall': () => ({
     body: { userId: 'alice', query: 'met Anna', memoryTypes: ['note'], limit: 1 },
     answers: { results: [{ memory: { id } }] },
@@ -109,9 +142,43 @@ const CALLS: Record<string, () => Call> = {
   }),
   'commitments.list': () => ({ query: 'status=open&limit=1', answers: { items: [{ id: promised }], nextCursor: expect.any(String) } }),
   'commitments.complete': () => ({ parameters: { id: promised }, body: {}, answers: { memory: { id: promised, status: 'completed' } } }),
+  'commitments.reopen': () => ({ parameters: { id: promised }, body: {}, answers: { memory: { id: promised, status: 'open' } } }),
   'sessions.start': () => ({ body: { id: 'today', appName: 'x', userId: 'alice' }, status: 201, answers: { session: { id: 'today' } } }),
   'sessions.get': () => ({ parameters: { id: 'today' }, answers: { session: { status: 'created' } } }),
+  'sessions.list': () => ({ query: 'userId=alice&limit=1', answers: { items: [{ id: 'today' }], nextCursor: null } }),
+  'sessions.append_event': () => ({ parameters: { id: 'today' }, body: { event: { a: 1 } }, answers: { seq: 1 } }),
+  'sessions.events': () => ({ parameters: { id: 'today' }, query: 'after=0', answers: { items: [{ seq: 1, event: { a: 1 } }] } }),
+  'sessions.put_state': () => ({ parameters: { id: 'today', key: 'session:50%' }, body: { value: 1 }, answers: { value: 1 } }),
+  'sessions.get_state': () => ({ parameters: { id: 'today', key: 'session:50%' }, answers: { value: 1 } }),
+  'sessions.delete_state': () => ({ parameters: { id: 'today', key: 'session:50%' }, answers: { deleted: true } }),
+  'sessions.update_status': () => ({ parameters: { id: 'today' }, body: { status: 'active' }, answers: { session: { status: 'active' } } }),
   'sessions.end': () => ({ parameters: { id: 'today' }, body: {}, answers: { session: { status: 'terminated' } } }),
+  'conversations.add_turn': () => ({
+    parameters: { id: 'Grüße 👋' },
+    body: { query: 'q', answer: 'a', userId: 'alice' },
+    status: 201,
+    answers: { turn: { conversationId: 'Grüße 👋' } },
+  }),
+  'conversations.context': () => ({ parameters: { id: 'Grüße 👋' }, query: 'limit=1&maxTokens=9', answers: { turns: [{ query: 'q' }] } }),
+  'conversations.get': () => ({ parameters: { id: 'Grüße 👋' }, answers: { historyLength: 1 } }),
+  'conversations.list': () => ({ query: 'userId=alice', answers: { items: [{ id: 'Grüße 👋' }] } }),
+  'conversations.cleanup': () => ({ body: { maxAgeHours: 1 }, answers: { cleaned: 0, done: true } }),
+  'conversations.clear': () => ({ parameters: { id: 'Grüße 👋' }, answers: { cleared: true } }),
+  'audit.list': () => ({ query: `memoryId=${id}&action=memories.get`, answers: { items: [{ outcome: 'ok', requestId: 'lambda-00001' }] } }),
+  'sessions.delete': () => ({ parameters: { id: 'today' }, answers: { deleted: true } }),
+  'documents.put': () => ({
+    body: { userId: 'alice', filePath: 'Grüße 👋.md', title: 'Grüße', content: '# 👋' },
+    status: 201,
+    answers: { document: { filePath: 'Grüße 👋.md', syncStatus: 'synced' } },
+  }),
+  'documents.list': () => ({ query: 'userId=alice&syncStatus=synced&limit=1', answers: { items: [{ title: 'Grüße' }] } }),
+  'documents.get': () => ({
+    parameters: { id: documentId },
+    query: 'chunks=true&limit=1',
+    answers: { chunks: { items: [{ position: 0 }] } },
+  }),
+  'documents.sync': () => ({ body: {}, answers: { done: true, left: 0 } }),
+  'documents.delete': () => ({ parameters: { id: documentId }, answers: { deleted: true } }),
   'memories.delete': () => ({ parameters: { id }, query: 'hard=false', answers: { deleted: true, hard: false } }),
   'memories.restore': () => ({ parameters: { id }, answers: { memory: { id, deletedAt: null } } }),
   'persistence.retry_parked': () => ({ parameters: { id: parked }, answers: { id: parked, state: 'shown' } }),

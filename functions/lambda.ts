@@ -5,11 +5,14 @@ import { composed } from './deps.ts'
 
 type Handler = ReturnType<typeof lambdaHandler>
 
-/** The Lambda handler of one operation, over what this process is made of; made at the first invocation. */
+/** The Lambda handler of one operation, over what this process is made of; made at the first invocation. What it leaves to be noted is noted before it answers: a container that nobody asks anything is frozen and may not wake again. */
 export function lambda(operation: AnyOperation<Deps>): Handler {
   let handler: Handler | null = null
   return async (event, context) => {
-    handler ??= lambdaHandler(operation, (await composed()).surroundings)
-    return handler(event, context)
+    const { surroundings, deps } = await composed()
+    handler ??= lambdaHandler(operation, surroundings)
+    const answer = await handler(event, context)
+    await deps.audit.flush()
+    return answer
   }
 }

@@ -1,32 +1,63 @@
 import type { Deps } from '@twofold/core/ports.ts'
 import type { AnyOperation } from '@twofold/operation/operation.ts'
+import { list as listAudit } from './audit/list.ts'
 import { complete } from './commitments/complete.ts'
 import { create as createCommitment } from './commitments/create.ts'
 import { list as listCommitments } from './commitments/list.ts'
+import { reopen } from './commitments/reopen.ts'
+import { addTurn } from './conversations/add-turn.ts'
+import { cleanup } from './conversations/cleanup.ts'
+import { clear } from './conversations/clear.ts'
+import { context as conversationContext } from './conversations/context.ts'
+import { get as getConversation } from './conversations/get.ts'
+import { list as listConversations } from './conversations/list.ts'
 import { list as listDecisions } from './decisions/list.ts'
 import { record as recordDecision } from './decisions/record.ts'
+import { remove as removeDocument } from './documents/delete.ts'
+import { get as getDocument } from './documents/get.ts'
+import { list as listDocuments } from './documents/list.ts'
+import { put as putDocument } from './documents/put.ts'
+import { sync as syncDocuments } from './documents/sync.ts'
 import { context } from './graph/context.ts'
 import { createEntities } from './graph/create-entities.ts'
 import { entities } from './graph/entities.ts'
 import { entity } from './graph/entity.ts'
 import { link } from './graph/link-nodes.ts'
+import { merge } from './graph/merge.ts'
+import { paths } from './graph/paths.ts'
 import { query } from './graph/query.ts'
 import { related } from './graph/related.ts'
+import { unmerge } from './graph/unmerge.ts'
 import { list as listKeys } from './keys/list.ts'
 import { make as makeKey } from './keys/make.ts'
 import { revoke } from './keys/revoke.ts'
 import { rotate } from './keys/rotate.ts'
 import { add } from './memories/add.ts'
 import { addBatch } from './memories/add-batch.ts'
+import { consolidate } from './memories/consolidate.ts'
+import { context as promptContext } from './memories/context.ts'
 import { remove } from './memories/delete.ts'
+import { removeAll } from './memories/delete-all.ts'
 import { diff } from './memories/diff.ts'
+import { fromMessages } from './memories/from-messages.ts'
 import { get } from './memories/get.ts'
 import { history } from './memories/history.ts'
 import { list } from './memories/list.ts'
 import { recall } from './memories/recall.ts'
 import { restore } from './memories/restore.ts'
 import { search } from './memories/search.ts'
+import { searchBatch } from './memories/search-batch.ts'
 import { update } from './memories/update.ts'
+import { deleteKey } from './namespaces/delete-key.ts'
+import { deletePolicy } from './namespaces/delete-policy.ts'
+import { getConsolidation } from './namespaces/get-consolidation.ts'
+import { getKey } from './namespaces/get-key.ts'
+import { getPolicy } from './namespaces/get-policy.ts'
+import { keyHistory } from './namespaces/key-history.ts'
+import { list as listNamespaces } from './namespaces/list.ts'
+import { putConsolidation } from './namespaces/put-consolidation.ts'
+import { putKey } from './namespaces/put-key.ts'
+import { putPolicy } from './namespaces/put-policy.ts'
 import { list as listPatterns } from './patterns/list.ts'
 import { record as recordPattern } from './patterns/record.ts'
 import { retryParked } from './persistence/retry-parked.ts'
@@ -35,9 +66,17 @@ import { stopSync } from './persistence/stop-sync.ts'
 import { sync } from './persistence/sync.ts'
 import { syncRun } from './persistence/sync-run.ts'
 import { syncStats } from './persistence/sync-stats.ts'
+import { append as appendEvent } from './sessions/append.ts'
+import { remove as removeSession } from './sessions/delete.ts'
+import { deleteStateKey } from './sessions/delete-state.ts'
 import { end as endSession } from './sessions/end.ts'
+import { events as listEvents } from './sessions/events.ts'
 import { get as getSession } from './sessions/get.ts'
+import { getState } from './sessions/get-state.ts'
+import { list as listSessions } from './sessions/list.ts'
+import { putStateKey } from './sessions/put-state.ts'
 import { start as startSession } from './sessions/start.ts'
+import { updateStatus } from './sessions/update-status.ts'
 import { docs } from './system/docs.ts'
 import { live } from './system/live.ts'
 import { metrics } from './system/metrics.ts'
@@ -49,11 +88,17 @@ import { suspend } from './tenants/suspend.ts'
 
 /** Everything a caller can ask for. Routes, the OpenAPI document and the Lambda functions are derived from it. */
 export const operations: readonly AnyOperation<Deps>[] = [
-  ...[add, addBatch, list, get, update, remove, restore, history, diff, search, recall],
-  ...[recordDecision, listDecisions, createCommitment, listCommitments, complete, recordPattern, listPatterns],
-  ...[createEntities, link, query, entities, entity, context, related],
-  ...[startSession, getSession, endSession],
+  ...[consolidate, fromMessages, putConsolidation, getConsolidation],
+  ...[add, addBatch, list, get, update, remove, removeAll, restore, history, diff, search, searchBatch, recall, promptContext],
+  ...[putKey, getKey, deleteKey, keyHistory, listNamespaces, putPolicy, getPolicy, deletePolicy],
+  ...[recordDecision, listDecisions, createCommitment, listCommitments, complete, reopen, recordPattern, listPatterns],
+  ...[createEntities, link, query, paths, entities, entity, context, related, merge, unmerge],
+  ...[startSession, getSession, listSessions, appendEvent, listEvents, updateStatus, endSession, removeSession],
+  ...[getState, putStateKey, deleteStateKey],
+  ...[addTurn, conversationContext, getConversation, listConversations, clear, cleanup],
+  listAudit,
   ...[status, retryParked, sync, syncRun, stopSync, syncStats],
+  ...[putDocument, listDocuments, getDocument, removeDocument, syncDocuments],
   ...[makeKey, listKeys, revoke, rotate],
   ...[makeTenant, listTenants, suspend],
   ...[live, ready, metrics, openapi, docs],

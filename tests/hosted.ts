@@ -70,6 +70,8 @@ export async function hosted(over: Partial<Deps> = {}, variables: Record<string,
       LANGUAGE_MODEL: 'openai:test-language',
       RETRY_DELAY_MS: '1',
       LOG_LEVEL: 'silent',
+      // What is read is noted when a test asks for it, and not in the middle of another's count.
+      AUDIT_FLUSH_MS: '60000',
       ...variables,
     }),
     over,

@@ -102,6 +102,45 @@ export interface Extractor {
   ): Promise<{ entities: ExtractedEntity[]; relations: ExtractedRelation[] }[]>
 }
 
+/** A text as a language model is shown it, by a number that stands for nothing outside of this call. */
+export interface NumberedText {
+  number: number
+  text: string
+  speaker: string | null
+  /** When it happened or was said; null: not known. */
+  at: string | null
+}
+
+/** What a model takes for one. */
+export interface Proposal {
+  /** The number of the text to keep, and of those that go. */
+  keep: number
+  merge: readonly number[]
+  reason: 'duplicate' | 'contradiction'
+}
+
+/** Something worth knowing that a model found in what was said. */
+export interface Inferred {
+  /** The number of the message it comes from. */
+  message: number
+  text: string
+  /** How it stands to what is known: new, more of `known`, in the place of `known`, or nothing new beside it. */
+  event: 'add' | 'update' | 'supersede' | 'same'
+  known: number | null
+}
+
+/**
+ * A language model, asked for structured answers. It may answer numbers that it was not shown: whoever asks looks at what
+ * comes back. Throws `ModelError` when it fails, answers something else than was asked for, or not before `signal` aborts.
+ */
+export interface LanguageModel {
+  readonly model: string
+  /** Which of these texts say the same, or cannot be true together any more. */
+  judge(texts: readonly NumberedText[], options: { signal: AbortSignal }): Promise<Proposal[]>
+  /** What is worth knowing of these messages, beside what is known. */
+  infer(messages: readonly NumberedText[], known: readonly NumberedText[], options: { signal: AbortSignal }): Promise<Inferred[]>
+}
+
 /** Tells the graph writer that rows are owed. A nudge that is lost costs time, never truth: the relay sweeps. */
 export interface GraphQueue {
   /** Never throws. */
@@ -141,6 +180,39 @@ export interface Settings {
   autoSync: boolean
   syncIntervalMs: number
   nightlyHour: number
+  /** Events of a session that are not archived yet, about. */
+  sessionEventsKept: number
+  /** How long a turn lives where neither it nor its conversation says so. */
+  turnTtlHours: number
+  /** Turns of a context at most. */
+  maxContextTurns: number
+  auditRetentionDays: number
+}
+
+/** What was read, or refused: who did what to what. Never what it says. */
+export interface Noted {
+  at: string
+  /** The key's id where the database has named it lately, else its hash. */
+  key: string | null
+  hash: string | null
+  onBehalfOf: string | null
+  requestId: string
+  action: string
+  /** What was asked for by its id, or (sessions, conversations) by the caller's own. */
+  target: string | null
+  named: string | null
+  /** What was named, or covers all that the key may see; empty for everything, null when it follows from the target. */
+  namespace: string | null
+  /** `ok`, or the code it was refused with. */
+  outcome: string
+}
+
+/** The audit of what no transaction writes. */
+export interface Audit {
+  /** Never waits, never throws. */
+  note(entry: Noted): void
+  /** Resolves when everything noted so far is in the database, or could not be brought there. */
+  flush(): Promise<void>
 }
 
 /** Everything an operation stands on. Built once per process in `functions/deps.ts`; tests build their own. */
@@ -150,7 +222,10 @@ export interface Deps {
   cache: Cache
   embedder: Embedder
   extractor: Extractor
+  /** Null where the deployment has none. */
+  language: LanguageModel | null
   queue: GraphQueue
+  audit: Audit
   log: Log
   settings: Settings
   /** What this process has counted and timed, in Prometheus's text format. Names no tenant. */

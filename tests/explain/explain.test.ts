@@ -1,5 +1,13 @@
+import { type AuditQuery, listAudit } from '@twofold/core/audit/list.ts'
 import { completeCommitment } from '@twofold/core/commitments/complete.ts'
 import { type Commitments, getCommitments } from '@twofold/core/commitments/list.ts'
+import { addTurn } from '@twofold/core/conversations/add-turn.ts'
+import { cleanUp } from '@twofold/core/conversations/cleanup.ts'
+import { clearConversation } from '@twofold/core/conversations/clear.ts'
+import { readContext } from '@twofold/core/conversations/context.ts'
+import { expireTurns } from '@twofold/core/conversations/expire.ts'
+import { listConversations } from '@twofold/core/conversations/list.ts'
+import { readConversation } from '@twofold/core/conversations/read.ts'
 import { getDecisions } from '@twofold/core/decisions/list.ts'
 import { recordDecision } from '@twofold/core/decisions/record.ts'
 import { collect } from '@twofold/core/entities/collect.ts'
@@ -97,6 +105,8 @@ const READS: Case[] = [
   ['a list of everything', () => listed({}), [], ['memories_pkey (tenant_id)']],
   ['a list of all that a narrow key may see', () => listed({}, 'user:u7'), ['memories_by_namespace (tenant_id, namespace)']],
   ['a list by update', () => listed({ updatedSince: THEN }), ['memories_by_update (tenant_id, updated_at)']],
+  ['a list of a session', () => listed({ sessionId: 'session 8' }), ['memories_by_session (tenant_id, session_id)']],
+  ['a list of a task', () => listed({ taskId: 'task 8' }), ['memories_by_task (tenant_id, task_id)']],
   ['a list by creator', () => listed({ createdBy: 'maker 7' }), ['memories_by_creator (tenant_id, created_by)']],
   [
     'a list as of a moment',
@@ -157,6 +167,67 @@ const READS: Case[] = [
   ],
   ['a session', () => readSession(w.deps, w.caller(), 'session 7'), ['sessions_by_name (tenant_id, name)']],
   ['the keys', () => listKeys(w.deps, w.caller(), { limit: 20, after: null }), [], ['api_keys_by_tenant (tenant_id)']],
+]
+
+const KEYS = 'api_keys_by_tenant (tenant_id)'
+const audited = (query: Partial<AuditQuery>, grant?: Grant) => listAudit(w.deps, w.caller(grant), { limit: 50, after: null, ...query })
+
+const TALK: Case[] = [
+  [
+    'the context of a large conversation',
+    () => readContext(w.deps, w.caller(), 'talk of user:large', { limit: 50 }),
+    ['conversations_by_name (tenant_id, name)', 'turns_by_time (tenant_id, conversation_id)'],
+  ],
+  [
+    'how long it is',
+    () => readConversation(w.deps, w.caller(), 'talk of user:large'),
+    ['conversations_by_name (tenant_id, name)', 'turns_by_time (tenant_id, conversation_id)'],
+  ],
+  ['all conversations', () => listConversations(w.deps, w.caller(), { limit: 10, after: null }), [], ['conversations_pkey (tenant_id)']],
+  [
+    'those of one user',
+    () => listConversations(w.deps, w.caller(), { userId: 'u7', limit: 10, after: null }),
+    ['conversations_by_namespace (tenant_id, namespace)'],
+  ],
+  [
+    'a turn, and its memory',
+    () => addTurn(w.deps, w.caller(), 'talk of user:u7', { query: 'q', answer: 'a', remember: true }),
+    ['conversations_by_name (tenant_id, name)', 'turns_pkey (tenant_id, id)', 'conversations_pkey (tenant_id, id)'],
+  ],
+  [
+    'the end of a conversation',
+    () => clearConversation(w.deps, w.caller(), 'talk of user:u9'),
+    ['conversations_by_name (tenant_id, name)'],
+  ],
+  [
+    'cleaning up',
+    () => cleanUp(w.deps, w.caller(), { maxAgeHours: 87_000 }),
+    ['conversations_expiring (tenant_id, expires_at)', 'conversations_by_last (tenant_id, last_at)'],
+  ],
+  [
+    'turns that have expired',
+    () => expireTurns(w.deps, TENANT, 10),
+    ['turns_expiring (tenant_id, expires_at)', 'turns_pkey (tenant_id, id)'],
+  ],
+]
+
+const AUDIT: Case[] = [
+  ['all of it', () => audited({}), [], ['audit_log_by_time (tenant_id)', KEYS]],
+  [
+    'the next page',
+    () => audited({ after: { at: THEN, id: '7' } }),
+    [expect.stringMatching(/^audit_log_by_time \(tenant_id, (at|ROW)/)],
+    [KEYS],
+  ],
+  ['since then', () => audited({ since: '2026-02-28T23:00:00Z' }), ['audit_log_by_time (tenant_id, at)'], [KEYS]],
+  ['of a memory', () => audited({ memoryId: w.memory.id }), ['audit_log_by_target (tenant_id, target)'], [KEYS]],
+  ['of an actor', () => audited({ actor: 'maker 7' }), ['audit_log_by_actor (tenant_id, actor)'], [KEYS]],
+  ['on behalf of somebody', () => audited({ onBehalfOf: 'person 10' }), ['audit_log_by_behalf (tenant_id, on_behalf_of)'], [KEYS]],
+  ['of an action', () => audited({ action: 'memories.delete' }), ['audit_log_by_action (tenant_id, action)'], [KEYS]],
+  ['of a small prefix', () => audited({ namespacePrefix: 'user:u7' }), ['audit_log_by_namespace (tenant_id, namespace)'], [KEYS]],
+  ['of all that a narrow key may see', () => audited({}, 'user:u7'), ['audit_log_by_namespace (tenant_id, namespace)'], [KEYS]],
+  // In the order of time, until the page is full.
+  ['of a large prefix', () => audited({ namespacePrefix: 'user:large' }), [], ['audit_log_by_time (tenant_id)', KEYS]],
 ]
 
 const WORDS = ['postings_pkey (tenant_id, term, subject)', 'postings_pkey (tenant_id, term, subject, row)']
@@ -287,14 +358,14 @@ const WRITES: Case[] = [
     [
       'postings_pkey (tenant_id, term, subject, row)',
       'entities_by_name (tenant_id, subject, type, normalized)',
-      'relations_pkey (tenant_id, memory_id)',
-      'memory_entities_pkey (tenant_id, memory_id)',
+      'relations_by_memory (tenant_id, memory_id)',
+      'memory_entities_by_memory (tenant_id, memory_id)',
     ],
   ],
   [
     'its deletion',
     () => forget(w.deps, w.caller(), w.memory.id, { hard: false, cascadeGraph: true }),
-    ['postings_pkey (tenant_id, term, subject, row)', 'memory_entities_pkey (tenant_id, memory_id)'],
+    ['postings_pkey (tenant_id, term, subject, row)', 'memory_entities_by_memory (tenant_id, memory_id)'],
   ],
   ['its return', () => restore(w.deps, w.caller(), w.memory.id), ['memory_versions_pkey (tenant_id, memory_id, version)']],
   [
@@ -313,7 +384,7 @@ const MADE: Case[] = [
   [
     'links',
     () => linkNodes(w.deps, w.caller(), { links: [{ from: person('Name 3'), type: 'knows', to: person('Name 9') }], waitFor: 'graph' }),
-    ['entities_by_name (tenant_id, subject, type, normalized)', 'links_pkey (tenant_id, from_id)'],
+    ['entities_by_name (tenant_id, subject, type, normalized)', 'links_by_ends (tenant_id, from_id)'],
   ],
   [
     'a decision',
@@ -359,7 +430,7 @@ const WORK: Case[] = [
     ['memories_owing_models (tenant_id)'],
   ],
   ['writes that nobody finished', () => sweepPending(w.deps, TENANT, 2), ['memories_pending (tenant_id, pending_until)']],
-  ['memories whose time has come', () => expire(w.deps, TENANT, 10), ['memories_expiring (tenant_id, expires_at)']],
+  ['memories whose time has come', () => expire(w.deps, TENANT, 10), ['memories_expiring (tenant_id, ends_at)']],
   ['requests of the day before', () => forgetRequests(w.deps, TENANT, 50), ['idempotency_keys_by_age (tenant_id, created_at)']],
   // Candidates are no more than what lost a mention since the last sweep.
   [
@@ -374,6 +445,8 @@ describe.each([
   ['reading', READS],
   ['searching', SEARCHES],
   ['asking the graph', QUESTIONS],
+  ['a conversation:', TALK],
+  ['the audit', AUDIT],
   ['making', MADE],
   ['writing', WRITES],
   ['the background work of', WORK],
@@ -400,6 +473,11 @@ describe('inside the database', () => {
     expect(await waysWithin(asTenant, call, 'twofold.ledger')).toEqual(['ledger_pkey'])
   })
 
+  test('the audit that is too old is found by its time', async () => {
+    const call = sql`select forget_audit(now(), 10)`
+    expect(await waysWithin(asTenant, call, 'twofold.audit_log')).toEqual(['audit_log_by_time', 'audit_log_pkey'])
+  })
+
   test.each([
     ['graph', 'twofold.ledger', 'ledger_owed'],
     ['models', 'twofold.memories', 'memories_owing_models'],
@@ -408,6 +486,9 @@ describe('inside the database', () => {
     ['parked', 'twofold.ledger', 'ledger_parked'],
     ['tombstones', 'twofold.ledger', 'ledger_tombstones'],
     ['requests', 'twofold.idempotency_keys', 'idempotency_keys_by_age'],
+    ['turns', 'twofold.turns', 'turns_expiring'],
+    ['turns', 'twofold.conversations', 'conversations_expiring'],
+    ['audit', 'twofold.audit_log', 'audit_log_by_time'],
   ])('tenants with work of the sort %s are found by its index', async (work, table, index) => {
     const call = sql`select * from tenants_with(${work}, '2026-03-01', 50)`
     expect(await waysWithin(across, call, table)).toEqual([index])

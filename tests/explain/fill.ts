@@ -36,7 +36,9 @@ export async function fill(database: MigratedDatabase, filling: Filling): Promis
     ...plans(filling),
     ...memories(),
     ...entities,
-    sessions,
+    ...sessions,
+    ...conversations,
+    audit,
     ...projections,
   ])
   await ensureModel(database.owner, MODEL, DIMENSIONS)
@@ -68,10 +70,10 @@ const plans = ({ subjects }: Filling): Statement[] => [
 
 const memories = (): Statement[] => [
   raw(`insert into memories (tenant_id, id, row, namespace, key, type, kind, content, importance, metadata, tags, entities, relations, occurred_at,
-      version, created_by, updated_by, created_at, updated_at, owes_embedding, pending_until, expires_at, session_id, details)
+      version, created_by, updated_by, created_at, updated_at, owes_embedding, pending_until, expires_at, session_id, task_id, details)
     overriding system value
     select tenant_id, id, i, namespace, case when i % 3 = 0 then 'key ' || i end, 'semantic', kind, repeat('some words ', 15), 5, '{"source": "chat"}', '{tag}', '[]', '[]', at,
-      1, 'maker ' || i % 50, 'maker', at, at, i % 500 = 0, case when i % 1000 = 1 then at end, case when i % 50 = 0 then at + interval '1 year' end, case when i % 4 = 0 then 'session ' || i % 1000 end,
+      1, 'maker ' || i % 50, 'maker', at, at, i % 500 = 0, case when i % 1000 = 1 then at end, case when i % 50 = 0 then at + interval '1 year' end, case when i % 4 = 0 then 'session ' || i % 1000 end, case when i % 4 = 0 then 'task ' || i % 500 end,
       case when kind = 'commitment' then jsonb_build_object('title', 'Promise ' || i, 'owner', 'owner ' || i % 7, 'status', case when i % 8 = 0 then 'open' else 'completed' end,
         'dueAt', iso(at)) end
     from planned`),
@@ -101,10 +103,29 @@ const memories = (): Statement[] => [
     select tenant_id, memory_id, model, 0, embedding from embeddings where row % 5 = 0`),
 ]
 
-const sessions =
+const sessions = [
   raw(`insert into sessions (tenant_id, id, name, namespace, app_name, user_id, status, state, metadata, created_at, updated_at)
   select t.id, gen_random_uuid(), 'session ' || i, 'user:u' || i % 20, 'app', 'u' || i % 20, 'active', '{}', '{}', now(), now()
-  from tenants t, generate_series(0, 999) i where t.uuid = '${TENANT}'`)
+  from tenants t, generate_series(0, 999) i where t.uuid = '${TENANT}'`),
+  raw(
+    `insert into shared_state (tenant_id, namespace, state, updated_at) select t.id, 'user:u' || i, '{}', now() from tenants t, generate_series(0, 999) i`,
+  ),
+]
+
+/** One of each subject, with a turn for each of its memories; three in four have expired and are not swept yet. */
+const conversations = [
+  raw(`insert into conversations (tenant_id, id, name, namespace, user_id, written, created_at, updated_at, last_at, expires_at)
+    select tenant_id, gen_random_uuid(), 'talk of ' || subject, subject, null, count(*), min(at), max(at), max(at), max(at) + interval '90 days'
+    from planned group by tenant_id, subject`),
+  raw(`insert into turns (tenant_id, id, conversation_id, query, answer, at, created_at, expires_at)
+    select p.tenant_id, p.id, c.id, repeat('some words ', 5), repeat('some words ', 15), p.at, p.at, p.at + case when p.i % 4 = 0 then interval '90 days' else interval '1 day' end
+    from planned p join conversations c on c.tenant_id = p.tenant_id and c.namespace = p.subject`),
+]
+
+/** An entry for each memory. */
+const audit = raw(`insert into audit_log (tenant_id, at, actor, on_behalf_of, request_id, action, target, namespace, version, outcome)
+  select tenant_id, at, 'maker ' || i % 50, case when i % 10 = 0 then 'person ' || i % 200 end, 'request ' || i,
+    case when i % 100 = 0 then 'memories.delete' when i % 3 = 0 then 'memories.get' else 'memories.add' end, id, namespace, 1, 'ok' from planned`)
 
 const vocabulary = () => Array.from({ length: WORDS }, (_, i) => terms(word(i + 1))[0]?.term).join()
 

@@ -69,6 +69,10 @@ export const settings: Settings = {
   autoSync: true,
   syncIntervalMs: 300_000,
   nightlyHour: 3,
+  sessionEventsKept: 1000,
+  turnTtlHours: 24,
+  maxContextTurns: 50,
+  auditRetentionDays: 365,
 }
 
 /** A graph with a count of what was applied in which session, and a place to interfere. */

@@ -74,7 +74,7 @@ const ASKED: Record<string, [method: string, path: () => string, body?: object][
 /** They read no memory: they make new ones, count, or are about other things. */
 const ELSEWHERE = [
   ...['memories.add', 'memories.add_batch', 'decisions.record', 'commitments.create', 'patterns.record'],
-  ...['graph.create_entities', 'graph.link_nodes', 'sessions.', 'persistence.', 'keys.', 'tenants.', 'system.'],
+  ...['graph.create_entities', 'graph.link_nodes', 'sessions.', 'conversations.', 'audit.', 'persistence.', 'keys.', 'tenants.', 'system.'],
 ]
 
 test('every operation is asked, or is known to read no memory', () => {

@@ -29,10 +29,15 @@ beforeEach(async () => {
     const memory = await tenant.add({ ...known, key: 'k', waitFor: 'graph' })
     await tenant.patch(`/v1/memories/${memory.id}`, { content: `${tenant.id} Carl` }, { headers: { 'idempotency-key': 'one' } })
     await tenant.patch(`/v1/memories/${memory.id}`, known)
-    await tenant.post('/v1/sessions', { id: 'today', appName: 'test', userId: 'alice' })
+    await tenant.call('PUT', '/v1/documents', { userId: 'alice', filePath: 'a.md', title: 'A', content: '' })
+    await tenant.post('/v1/sessions', { id: 'today', appName: 'test', userId: 'alice', state: { 'user:name': 'Alice' } })
+    await tenant.post('/v1/sessions/today/events', { event: {} })
+    await tenant.post('/v1/conversations/today/turns', { query: 'q', answer: 'a' })
     const named = (value: string) => ({ type: 'person', value, subject: 'user:alice' })
     await tenant.post('/v1/graph/links', { links: [{ from: named('Anna'), type: 'knows', to: named('Bert') }] })
     await here.deps.db.asTenant(tenant.id, [
+      sql`insert into archived_events (tenant_id, session_id, last_seq, tasks, events) select s.tenant_id, s.id, 1, '{}', '[]' from sessions s`,
+      sql`insert into document_chunks (tenant_id, memory_id, document_id, position, hash, label) select d.tenant_id, ${memory.id}::uuid, d.id, 0, '', '' from documents d`,
       sql`insert into sync_runs (tenant_id, id, operation, options, started_at) values (current_tenant(), ${memory.id}::uuid, 'check', '{}', now())`,
       sql`insert into drift (tenant_id, id, run_id, kind, thing, what, bucket, deep, found_at)
         values (current_tenant(), ${memory.id}::uuid, ${memory.id}::uuid, 'missing', ${memory.id}, 'memory', 1, false, now())`,
@@ -312,6 +317,12 @@ test('no word of a caller is ever part of a statement, where it could become one
       }),
       await mine.get(`/v1/sessions/${word}`),
       await mine.post(`/v1/sessions/${word}/terminate`),
+      await mine.post(`/v1/conversations/${word}/turns`, { query: word, answer: word, userId: word, remember: true }),
+      await mine.get(`/v1/conversations/${word}/context`),
+      await mine.get(`/v1/conversations/${word}`),
+      await mine.get(`/v1/conversations?userId=${word}`),
+      await mine.del(`/v1/conversations/${word}`, { headers: { 'idempotency-key': `${word}-clear` } }),
+      await mine.get(`/v1/audit?namespacePrefix=user:${word}&actor=${word}&onBehalfOf=${word}&action=${word}.${word}`),
       await mine.post('/v1/decisions', { namespace: `user:${word}`, title: word, rationale: word, alternatives: [word], about: [about] }),
       await mine.post('/v1/patterns', { namespace: `user:${word}`, name: word, description: word }),
       promised,

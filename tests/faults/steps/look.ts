@@ -200,7 +200,7 @@ async function rowsOf({ owner }: Stage, { id }: Tenant): Promise<unknown> {
       'versions', (select coalesce(json_object_agg(v.memory_id, v.n), '{}')
         from (select memory_id, count(*) as n from twofold.memory_versions where tenant_id = t.id group by memory_id) v),
       'audited', (select coalesce(json_object_agg(a.target, a.n), '{}')
-        from (select target, count(*) as n from twofold.audit_log where tenant_id = t.id and action like 'memories.%' group by target) a),
+        from (select target, count(*) as n from twofold.audit_log where tenant_id = t.id and action like 'memories.%' and version is not null group by target) a),
       'vectors', (select coalesce(json_agg(e.memory_id order by e.memory_id), '[]') from twofold.embeddings e where e.tenant_id = t.id and e.live),
       'entities', (select coalesce(json_agg(e.type || ':' || e.value order by e.value), '[]') from twofold.entities e where e.tenant_id = t.id),
       'sessions', (select coalesce(json_agg(s.name || ' ' || s.status order by s.name), '[]') from twofold.sessions s where s.tenant_id = t.id),

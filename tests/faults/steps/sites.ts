@@ -26,6 +26,8 @@ const LOOKS = [
 /** What a process is made of, and what has no part in keeping both stores equal. */
 const ELSEWHERE: Record<string, string> = {
   'functions/deps.ts': 'builds the ports; what it does by itself is to note that a key is in use',
+  'packages/core/audit/': 'the audit is not shown in the graph; what is read is noted after the answer, and a part of that may be lost',
+  'packages/core/conversations/': 'turns are not shown in the graph, and each is written in one statement list; a memory made of one is announced as any other',
   'packages/core/keys/': 'keys are not shown in the graph, and each is written in one statement list',
   'packages/core/tenants/': 'tenants are not shown in the graph, and each is written in one statement',
 }
