@@ -1,5 +1,5 @@
 import { list as listMemories } from '@twofold/core/memories/list.ts'
-import { Key, Kind, Memory, MemoryType, Moment, onePlace } from '@twofold/core/memories/memory.ts'
+import { Id, Key, Kind, Memory, MemoryType, Moment, onePlace } from '@twofold/core/memories/memory.ts'
 import { Page } from '@twofold/operation/page.ts'
 import { z } from 'zod'
 import { lambda } from '../lambda.ts'
@@ -21,6 +21,8 @@ export const list = operation({
       key: Key.optional(),
       tag: z.string().min(1).max(100).optional(),
       createdBy: z.string().min(1).max(255).optional(),
+      sessionId: Id.optional(),
+      taskId: Id.optional(),
       updatedSince: Moment.optional(),
       includeDeleted: z.boolean().optional(),
       asOf: Moment.optional(),

@@ -12,8 +12,10 @@ export const end = operation({
   path: '/v1/sessions/{id}/terminate',
   scope: 'sessions:write',
   summary: 'End a session: its temporary state goes, its memories stay.',
+  mcp: 'end_session',
   input: z.strictObject({ id: Id }),
   output: SessionAnswer,
+  ifMatch: true,
   etag: ({ session }) => session.version,
   handle: async (deps, { id }, caller) => {
     const { answer: ended, replayed } = await endSession(deps, caller, id)

@@ -11,6 +11,7 @@ export const get = operation({
   path: '/v1/sessions/{id}',
   scope: 'sessions:read',
   summary: 'One session.',
+  mcp: 'get_session',
   input: z.strictObject({ id: Id, maxStalenessMs: MaxStaleness }),
   output: SessionAnswer,
   etag: ({ session }) => session.version,

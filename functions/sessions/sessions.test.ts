@@ -158,6 +158,7 @@ const paths = (json: any) => [...new Set(json.errors.map((e: { path: string }) =
 test.each([
   [{ appName: undefined }, 'appName'],
   [{ appName: ' ' }, 'appName'],
+  [{ appName: 'a:b' }, 'appName'],
   [{ id: '' }, 'id'],
   [{ id: 'a/b' }, 'id'],
   [{ id: 'a\nb' }, 'id'],

@@ -10,6 +10,7 @@ export const start = operation({
   path: '/v1/sessions',
   scope: 'sessions:write',
   summary: 'Start a session: a unit of work that memories can be told to come from.',
+  mcp: 'start_session',
   input: SessionInput,
   output: SessionAnswer,
   status: 201,

@@ -27,8 +27,22 @@ export interface World extends Pick<Watched, 'during'> {
   close(): Promise<void>
 }
 
-const GRANTS = ['*', 'user:u7'] as const
+export const GRANTS = ['*', 'user:u7'] as const
 export type Grant = (typeof GRANTS)[number]
+
+/** Whoever has a key with this grant. */
+export const caller = (grant: Grant = '*'): Caller => ({
+  keyHash: keyOf(grant),
+  scope: null,
+  operation: 'test',
+  requestId: randomUUID(),
+  onBehalfOf: null,
+  idempotency: null,
+  requestHash: Buffer.alloc(32),
+  ifMatch: null,
+  timings: new Timings(),
+  signal: AbortSignal.timeout(60_000),
+})
 
 /**
  * The service's own parts on a filled database: 100,000 memories on the Postgres server that TEST_DATABASE_URL names (two
@@ -59,18 +73,7 @@ export async function world(): Promise<World> {
     memory: memory as World['memory'],
     entity: entity as World['entity'],
     commitment: commitment as World['commitment'],
-    caller: (grant = '*') => ({
-      keyHash: keyOf(grant),
-      scope: null,
-      operation: 'test',
-      requestId: randomUUID(),
-      onBehalfOf: null,
-      idempotency: null,
-      requestHash: Buffer.alloc(32),
-      ifMatch: null,
-      timings: new Timings(),
-      signal: AbortSignal.timeout(60_000),
-    }),
+    caller,
     async close() {
       await composed.close()
       await database.close()

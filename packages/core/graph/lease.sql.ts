@@ -94,7 +94,6 @@ export interface SessionTruth {
   appName: string
   projectId: string | null
   status: string
-  version: number
   createdAt: string
   terminatedAt: string | null
 }
@@ -128,7 +127,7 @@ export const truthOf = (wanted: Statement, now: string): Statement => sql`
       from entities e where e.tenant_id = l.tenant_id and e.id = l.id) end as entity,
     case when ${wanted} and l.kind = 'session' then (
       select jsonb_build_object('namespace', s.namespace, 'name', s.name, 'appName', s.app_name, 'projectId', s.project_id, 'status', s.status,
-        'version', s.version, 'createdAt', iso(s.created_at), 'terminatedAt', iso(s.terminated_at))
+        'createdAt', iso(s.created_at), 'terminatedAt', iso(s.terminated_at))
       from sessions s where s.tenant_id = l.tenant_id and s.id = l.id) end as session`
 
 /**

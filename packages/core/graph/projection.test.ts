@@ -84,7 +84,7 @@ describe('what the graph must show', () => {
 
   test('of a session is what it is, without its state, and no edges', () => {
     const session = {
-      ...{ namespace: 'user:ada', name: 'today', appName: 'assistant', projectId: null, status: 'terminated', version: 2 },
+      ...{ namespace: 'user:ada', name: 'today', appName: 'assistant', projectId: null, status: 'terminated' },
       ...{ createdAt: truth.occurredAt, terminatedAt: truth.occurredAt },
     }
     const { projectId, ...properties } = session

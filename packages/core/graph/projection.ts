@@ -60,10 +60,11 @@ const ofEntity = (id: string, subject: string, { type, value, normalized, links 
   ),
 })
 
-const ofSession = ({ namespace, name, appName, projectId, status, version, createdAt, terminatedAt }: SessionTruth): Shows => ({
+/** Without its version: every event makes a new one, and nothing of that is shown. */
+const ofSession = ({ namespace, name, appName, projectId, status, createdAt, terminatedAt }: SessionTruth): Shows => ({
   labels: [],
   properties: {
-    ...{ namespace, name, appName, status, version, createdAt },
+    ...{ namespace, name, appName, status, createdAt },
     ...(projectId === null ? {} : { projectId }),
     ...(terminatedAt === null ? {} : { terminatedAt }),
   },

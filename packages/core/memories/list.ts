@@ -4,7 +4,7 @@ import { inside } from '../namespaces/inside.sql.ts'
 import { below, exactly, granted } from '../namespaces/namespace.ts'
 import type { Deps, Range } from '../ports.ts'
 import { type Statement, sql } from '../sql.ts'
-import { live, unexpired } from './live.sql.ts'
+import { currentAt, live, unexpired } from './live.sql.ts'
 import type { Memory } from './memory.ts'
 
 export interface Listing {
@@ -15,6 +15,8 @@ export interface Listing {
   key?: string
   tag?: string
   createdBy?: string
+  sessionId?: string
+  taskId?: string
   updatedSince?: string
   includeDeleted?: boolean
   asOf?: string
@@ -58,20 +60,22 @@ const current = (q: Listing, ranges: Range[], now: string): Statement<Row> => sq
   where m.tenant_id = current_tenant() and ${placed(q, ranges)} and ${q.includeDeleted ? unexpired(now) : live(now)}
     and ${when(q.type, sql`m.type = ${q.type}`)} and ${when(q.kind, sql`m.kind = ${q.kind}`)} and ${when(q.key, sql`m.key = ${q.key}`)}
     and ${when(q.tag, sql`${q.tag} = any(m.tags)`)} and ${when(q.createdBy, sql`m.created_by = ${q.createdBy}`)}
+    and ${when(q.sessionId, sql`m.session_id = ${q.sessionId}`)} and ${when(q.taskId, sql`m.task_id = ${q.taskId}`)}
     and ${when(q.updatedSince, sql`m.updated_at >= ${q.updatedSince}::timestamptz`)} and ${when(q.after ?? undefined, sql`m.id > ${q.after}::uuid`)} and ${q.condition ?? sql`true`}
   order by m.id limit ${q.limit + 1}::int`
 
-/** As it was then: of each memory the last version made until then, unless that was its deletion. */
+/** As it was then: of each memory the last version made until then, unless that was its deletion, or is not kept. */
 const past = (q: Listing, asOf: string, ranges: Range[], now: string): Statement<Row> => sql<Row>`
   select v.memory from (
-    select distinct on (v.memory_id) v.memory_id, v.memory
+    select distinct on (v.memory_id) v.memory_id, v.memory, v.ended_at
     from memory_versions v join readable_memories m on m.tenant_id = v.tenant_id and m.id = v.memory_id
     where v.tenant_id = current_tenant() and ${inside(sql`v.namespace`, ranges)} and v.at <= ${asOf}::timestamptz
       and ${unexpired(now)} and ${when(q.after ?? undefined, sql`v.memory_id > ${q.after}::uuid`)}
     order by v.memory_id, v.version desc) v
-  where (${q.includeDeleted ?? false}::boolean or v.memory->>'deletedAt' is null)
+  where ${currentAt(asOf)} and (${q.includeDeleted ?? false}::boolean or v.memory->>'deletedAt' is null)
     and ${when(q.type, sql`v.memory->>'type' = ${q.type}`)} and ${when(q.kind, sql`v.memory->>'kind' = ${q.kind}`)}
     and ${when(q.key, sql`v.memory->>'key' = ${q.key}`)} and ${when(q.tag, sql`v.memory->'tags' ? ${q.tag}`)}
     and ${when(q.createdBy, sql`v.memory->>'createdBy' = ${q.createdBy}`)}
+    and ${when(q.sessionId, sql`v.memory->>'sessionId' = ${q.sessionId}`)} and ${when(q.taskId, sql`v.memory->>'taskId' = ${q.taskId}`)}
     and ${when(q.updatedSince, sql`(v.memory->>'updatedAt')::timestamptz >= ${q.updatedSince}::timestamptz`)}
   order by v.memory_id limit ${q.limit + 1}::int`

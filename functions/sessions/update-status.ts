@@ -1,0 +1,27 @@
+import { Id } from '@twofold/core/memories/memory.ts'
+import { moveSession } from '@twofold/core/sessions/move.ts'
+import { SessionAnswer, Status } from '@twofold/core/sessions/session.ts'
+import { answer } from '@twofold/operation/operation.ts'
+import { z } from 'zod'
+import { lambda } from '../lambda.ts'
+import { operation } from '../operation.ts'
+
+export const updateStatus = operation({
+  name: 'sessions.update_status',
+  method: 'patch',
+  path: '/v1/sessions/{id}',
+  scope: 'sessions:write',
+  summary: 'Bring a session into another status: active, paused, terminated or archived.',
+  mcp: 'update_session_status',
+  input: z.strictObject({ id: Id, status: Status }),
+  output: SessionAnswer,
+  ifMatch: true,
+  etag: ({ session }) => session.version,
+  example: { id: 'today', status: 'active' },
+  handle: async (deps, { id, status }, caller) => {
+    const { answer: moved, replayed } = await moveSession(deps, caller, id, status)
+    return answer(moved, { replayed })
+  },
+})
+
+export const handler = lambda(updateStatus)
