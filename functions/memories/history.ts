@@ -1,20 +1,10 @@
 import { history as historyOf } from '@twofold/core/memories/history.ts'
-import { Memory, MemoryId, Version } from '@twofold/core/memories/memory.ts'
+import { MemoryId, Version } from '@twofold/core/memories/memory.ts'
 import { cursor, cursorAt, limit, Page } from '@twofold/operation/page.ts'
 import { z } from 'zod'
 import { lambda } from '../lambda.ts'
 import { operation } from '../operation.ts'
-
-const HistoryItem = z.object({
-  version: z.number(),
-  action: z.string(),
-  reason: z.string().nullable(),
-  actor: z.string(),
-  onBehalfOf: z.string().nullable(),
-  requestId: z.string().nullable(),
-  at: z.string(),
-  memory: Memory,
-})
+import { HistoryItem } from './history-item.ts'
 
 export const history = operation({
   name: 'memories.history',

@@ -76,7 +76,7 @@ export interface Judged extends Truth {
 
 const judged = (condition: Statement, now: string): Statement<Judged> => sql<Judged>`
   select l.id, l.kind, l.subject, l.bucket::int as bucket, l.revision, l.shown, l.shown_at::text as shown_at, l.digest_high as high, l.digest_low as low, l.degree,
-    exists (select from memories m where m.tenant_id = l.tenant_id and m.id = l.id and m.deleted_at is null and m.expires_at <= ${now}::timestamptz) as expired,
+    exists (select from memories m where m.tenant_id = l.tenant_id and m.id = l.id and m.deleted_at is null and m.ends_at <= ${now}::timestamptz) as expired,
     ${truthOf(sql`true`, now)}
   from ledger l where l.tenant_id = current_tenant() and ${condition}`
 

@@ -5,14 +5,14 @@ import { retire } from './forget.sql.ts'
 import { auditMemories, deletePostings, oweMemories, relabelEmbeddings, unlinkEntities } from './write.sql.ts'
 
 /**
- * Softly deletes memories whose time has come, as a version of its own; reads have hidden them since that moment. One
- * whose end was moved meanwhile stays. Answers how many went.
+ * Softly deletes memories whose time has come, their own or that of their namespace's policy, as a version of its own; reads
+ * have hidden them since that moment. One whose end was moved meanwhile stays. Answers how many went.
  */
 export async function expire(deps: Deps, tenant: string, most = 200): Promise<number> {
   const now = deps.now().toISOString()
-  const due = sql`m.tenant_id = current_tenant() and m.deleted_at is null and m.pending_until is null and m.expires_at <= ${now}::timestamptz`
+  const due = sql`m.tenant_id = current_tenant() and m.deleted_at is null and m.pending_until is null and m.ends_at <= ${now}::timestamptz`
   const [rows] = await deps.db.asTenant(tenant, [
-    sql<{ id: string }>`select m.id from memories m where ${due} order by m.expires_at limit ${most}::int`,
+    sql<{ id: string }>`select m.id from memories m where ${due} order by m.ends_at limit ${most}::int`,
   ])
   const ids = rows.map((row) => row.id)
   if (ids.length === 0) return 0

@@ -1,5 +1,6 @@
 import type { Caller } from '@twofold/operation/caller.ts'
 import { Refusal } from '@twofold/operation/refusal.ts'
+import { refuseChunk } from '../documents/belongs.sql.ts'
 import { afterWriting, Replay } from '../failures.ts'
 import { claim } from '../idempotency.ts'
 import type { Deps } from '../ports.ts'
@@ -26,8 +27,8 @@ export interface Forgetting {
 }
 
 /**
- * Deletes a memory in both stores. Refuses `not_found` (also for what is softly deleted already, unless `hard`) and
- * `version_mismatch`. The request that deleted it is answered the same when it is sent again.
+ * Deletes a memory in both stores. Refuses `not_found` (also for what is softly deleted already, unless `hard`),
+ * `version_mismatch`, and `conflict` for a chunk of a document. The request that deleted it is answered the same when it is sent again.
  */
 export async function forget(deps: Deps, caller: Caller, id: string, options: Forgetting): Promise<Written<Forgotten>> {
   const now = deps.now().toISOString()
@@ -35,7 +36,7 @@ export async function forget(deps: Deps, caller: Caller, id: string, options: Fo
   const list = statements(deps, caller, id, options, removal, now)
   try {
     // Before the rows as well: of a process that dies in between nobody would know which texts were theirs.
-    if (options.hard) await forgetTexts(deps, (await deps.db.asCaller(caller, null, [versionsOf(id)])).rows[0])
+    if (options.hard) await forgetTexts(deps, (await deps.db.asCaller(caller, null, [versionsOf([id])])).rows[0])
     const { authorized, rows } = await deps.db.asCaller(caller, null, list, { write: true, repeatable: caller.idempotency !== null })
     const removed = rows[list.indexOf(removal)] as unknown as Removed[]
     const [ledger] = rows.at(-1) as unknown as LedgerRow[]
@@ -46,12 +47,13 @@ export async function forget(deps: Deps, caller: Caller, id: string, options: Fo
     const vanished = error instanceof Refusal && (error.code === 'not_found' || error.code === 'version_mismatch')
     const before = error instanceof Replay ? error.targets : vanished && caller.idempotency ? await earlier(deps, caller) : null
     if (!before) throw error
-    const { rows } = await afterWriting(deps.db.asCaller(caller, null, [ledgerOf(id)]))
+    const { rows } = await afterWriting(deps.db.asCaller(caller, null, [ledgerOf(before[0]?.id ?? id)]))
     return { answer: answer(deps, options.hard, rows[0][0], now, 'written'), replayed: true }
   }
 }
 
-const forgetTexts = ({ cache, embedder }: Deps, versions: readonly Pick<Removed, 'memory'>[]): Promise<void> =>
+/** Caches know vectors by the text they were made of. */
+export const forgetTexts = ({ cache, embedder }: Deps, versions: readonly Pick<Removed, 'memory'>[]): Promise<void> =>
   cache.forgetEmbeddings(
     embedder.model,
     versions.map(({ memory }) => textOf(memory)),
@@ -71,6 +73,7 @@ function statements(
     ...claim(caller, [{ id }], now),
     lock(id),
     ...expect(id, caller.ifMatch, hard),
+    refuseChunk(id),
     deletePostings(ids),
     ...unlink(ids, cascadeGraph, now),
     ...(hard ? [auditMemories('memories.delete_hard', ids, now), ...owed, releaseKeys(ids)] : []),

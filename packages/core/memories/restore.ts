@@ -4,7 +4,7 @@ import { type Statement, sql } from '../sql.ts'
 import type { AnswerRow } from './answer.ts'
 import { redraft, textOf } from './draft.ts'
 import type { Memory, Remembered } from './memory.ts'
-import { notFound } from './read.ts'
+import { notFound, squashed } from './read.ts'
 import type { Written } from './remember.ts'
 import { revise } from './update.ts'
 import { embeddedOf } from './write.sql.ts'
@@ -13,18 +13,21 @@ interface PastRow extends AnswerRow {
   past: Memory | null
   /** The vector of that version as text, when it had one. */
   vector: string | null
+  /** There was such a version, and it is not kept. */
+  squashed: boolean
 }
 
 /**
  * Undoes a soft deletion, or makes an old version the newest: either way a new version, so nothing that happened since
- * is lost. Refuses `not_found`, `conflict` when the key was given to another memory meanwhile.
+ * is lost. Refuses `not_found`, `gone` for a version that was squashed, `conflict` when the key was given to another memory meanwhile.
  */
 export async function restore(deps: Deps, caller: Caller, id: string, version?: number): Promise<Written<Remembered>> {
   return revise(deps, caller, selectWithPast(id, version, deps.embedder.model), {
     action: 'memories.restore',
     reason: version === undefined ? undefined : `version ${version}`,
     next: (memory, at, row) => {
-      const { past, vector } = row as PastRow
+      const { past, vector, squashed: lost } = row as PastRow
+      if (lost) throw squashed(`Version ${version}`)
       if (!past) throw notFound()
       const { content, value, key, type, kind, summary, importance, metadata, tags, entities, relations } = past
       const { conversationId, sessionId, taskId, speaker, occurredAt, expiresAt } = past
@@ -52,7 +55,9 @@ export async function restore(deps: Deps, caller: Caller, id: string, version?: 
  */
 const selectWithPast = (id: string, version: number | undefined, model: string): Statement<PastRow> => sql<PastRow>`
   select m.json as memory, iso(m.updated_at) as at, m.owes_embedding, m.owes_entities,
-    l.revision = l.shown as shown, l.shown_version, iso(l.shown_at) as shown_at, l.parked_at is not null as parked, p.memory as past, e.vector
+    l.revision = l.shown as shown, l.shown_version, iso(l.shown_at) as shown_at, l.parked_at is not null as parked, p.memory as past, e.vector,
+    ${version ?? null}::int <= m.version and not exists (
+      select from memory_versions v where v.tenant_id = m.tenant_id and v.memory_id = m.id and v.version = ${version ?? null}::int) as squashed
   from readable_memories m
   left join ledger l on l.tenant_id = m.tenant_id and l.id = m.id
   left join lateral (

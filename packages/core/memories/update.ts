@@ -1,8 +1,10 @@
 import type { Caller } from '@twofold/operation/caller.ts'
 import { Refusal } from '@twofold/operation/refusal.ts'
+import { refuseChunk } from '../documents/belongs.sql.ts'
 import { isUniqueViolation, Replay } from '../failures.ts'
+import { REQUEST_MS } from '../forget-requests.ts'
 import { claim } from '../idempotency.ts'
-import type { Authorized, Deps } from '../ports.ts'
+import type { Authorized, Deps, Range } from '../ports.ts'
 import { type Statement, sql } from '../sql.ts'
 import { type AnswerRow, remembered, selectAnswers } from './answer.ts'
 import { type Draft, redraft } from './draft.ts'
@@ -23,12 +25,13 @@ import {
   updateMemories,
   upsertEmbeddings,
   upsertEntities,
+  type Write,
 } from './write.sql.ts'
 
 /**
  * Makes the next version of a memory. Reads first, because a vector belongs to its content: the write compares the
  * version it has read and, when somebody was quicker, reads again, unless the caller named a version (`If-Match`).
- * Refuses `not_found`, `version_mismatch` with the current version, `conflict` when a new key is taken.
+ * Refuses `not_found`, `version_mismatch` with the current version, `conflict` when a new key is taken and for a chunk of a document.
  */
 export async function update(deps: Deps, caller: Caller, id: string, changes: Changes): Promise<Written<Remembered>> {
   const statement = selectAnswers(sql`m.id = ${id}::uuid and ${readable(deps.now().toISOString())}`)
@@ -43,8 +46,12 @@ export interface Revision extends InSession {
   action: string
   reason?: string
   waits?: boolean
+  /** The namespaces that the request names. */
+  ranges?: readonly Range[] | null
   /** What is said when `statement` finds nothing. */
   missing?: string
+  /** What is done when `statement` finds nothing, and again when somebody else was quicker to have the key. */
+  make?(): Promise<Written<Remembered>>
   /** What the next version is, given the one that was read. Called again when somebody else was quicker. */
   next(memory: Memory, at: Date, row: AnswerRow): Draft
 }
@@ -61,9 +68,10 @@ export async function revise(
   revision: Revision,
 ): Promise<Written<Remembered>> {
   for (;;) {
-    const { rows } = await deps.db.asCaller(caller, null, [statement])
+    const { rows } = await deps.db.asCaller(caller, revision.ranges ?? null, [statement])
     const row = rows[0][0]
     try {
+      if (!row && revision.make) return await revision.make()
       if (!row) throw revision.missing === undefined ? notFound() : new Refusal('not_found', revision.missing)
       expectVersion(caller, row.memory)
       const draft = { ...revision.next(row.memory, deps.now(), row), readVersion: row.memory.version }
@@ -73,8 +81,10 @@ export async function revise(
       const replay = await replayed(deps, caller, error, row)
       if (replay) return replay
       const lost = error instanceof Refusal && error.code === 'version_mismatch' && error.details.currentVersion === undefined
-      if (lost) continue
-      throw isUniqueViolation(error) ? new Refusal('conflict', 'A live memory with this key exists in this namespace.') : error
+      const taken = isUniqueViolation(error)
+      const made = revision.make && (taken || (error instanceof Refusal && error.code === 'conflict'))
+      if (lost || made) continue
+      throw taken ? new Refusal('conflict', 'A live memory with this key exists in this namespace.') : error
     }
   }
 }
@@ -110,7 +120,7 @@ export async function earlier(deps: Deps, caller: Caller): Promise<Replay['targe
     sql<{ targets: Replay['targets']; same: boolean | null }>`
       select targets, request_hash = ${caller.requestHash}::bytea as same from idempotency_keys
       where tenant_id = current_tenant() and key_id = current_actor() and key = ${caller.idempotency?.key} and part = 0
-        and created_at > ${deps.now().toISOString()}::timestamptz - interval '24 hours'`,
+        and created_at > ${new Date(deps.now().getTime() - (caller.idempotency?.retryMs ?? REQUEST_MS)).toISOString()}::timestamptz`,
   ])
   const found = rows[0][0]
   if (!found) return null
@@ -133,13 +143,15 @@ async function write(
     { write: true, repeatable: caller.idempotency !== null },
   )
   const waits = revision.waits || session !== undefined
-  const cache = await announce(deps, caller, authorized as Authorized, [d], { atOnce: waits, session })
+  // Restored, it has nobody in its place any more.
+  const was = before.memory.supersededBy
+  const touched = was === undefined ? [d] : [d, { id: was, subject: d.subject }]
+  const cache = await announce(deps, caller, authorized as Authorized, touched, { atOnce: waits, session })
   const written = rows.at(-1) as unknown as AnswerRow[]
   const [row] = waits ? await readAgain(deps, authorized, written) : written
   return remembered(row as AnswerRow, { graphEnabled: deps.settings.graphEnabled, cache })
 }
 
-/** Only what differs is touched: a change of metadata leaves words, vector and mentions alone. */
 function statements(
   deps: Deps,
   caller: Caller,
@@ -148,6 +160,22 @@ function statements(
   { action, reason }: { action: string; reason: string | null },
 ): Statement[] {
   const now = deps.now().toISOString()
+  return [
+    ...claim(caller, [{ id: d.id, version: d.readVersion + 1 }], now),
+    ...(before.memory.kind === 'document' ? [refuseChunk(d.id)] : []),
+    ...revising(deps, before, d, { action, reason, now, idempotencyKey: caller.idempotency?.key ?? null }),
+    selectAnswers(sql`m.id = ${d.id}::uuid`),
+  ]
+}
+
+/** The statements of a next version. Only what differs is touched: a change of metadata leaves words, vector and mentions alone. */
+export function revising(
+  deps: Pick<Deps, 'id' | 'embedder' | 'settings'>,
+  before: AnswerRow,
+  d: Draft & { readVersion: number },
+  writing: Write,
+): Statement[] {
+  const { action, now } = writing
   const ids = [d.id]
   const was = before.memory
   const revived = was.deletedAt !== null
@@ -156,9 +184,7 @@ function statements(
   // A vector that is still owed stays owed; one that belongs to the same text stays.
   d.owesEmbedding ||= before.owes_embedding && d.embedding === null
   d.owesEntities ||= before.owes_entities && d.toExtract === null && was.content === d.content
-  const writing = { action, reason, now, idempotencyKey: caller.idempotency?.key ?? null }
   return [
-    ...claim(caller, [{ id: d.id, version: d.readVersion + 1 }], now),
     ...(retexted ? [deletePostings(ids)] : []),
     ...(relinked ? upsertEntities([d], now, deps.id) : []),
     updateMemories([d], writing),
@@ -168,6 +194,5 @@ function statements(
     ...(relinked ? [unlinkEntities(ids, now), ...linkEntities([d])] : []),
     auditMemories(action, ids, now),
     ...(deps.settings.graphEnabled ? [oweMemories(ids, now)] : []),
-    selectAnswers(sql`m.id = ${d.id}::uuid`),
   ]
 }

@@ -11,13 +11,19 @@ const NAME = new RegExp(`^${SEGMENT}$`, 'u')
 
 const says = `a path of 2 or more ':'-separated segments that begins with ${ROOTS.join(', ')}, such as user:alice:preferences`
 
+/** What an index of Postgres takes as a key, together with a memory's own key. */
+const MAX_BYTES = 1500
+const path = (form: RegExp, message: string) =>
+  z
+    .string()
+    .max(1000)
+    .regex(form, message)
+    .refine((namespace) => Buffer.byteLength(namespace) <= MAX_BYTES, `must have at most ${MAX_BYTES} bytes in UTF-8`)
+
 /** A namespace that can own memories. */
-export const Namespace = z.string().max(1000).regex(NAMESPACE, `must be ${says}`).meta({ id: 'Namespace', description: says })
+export const Namespace = path(NAMESPACE, `must be ${says}`).meta({ id: 'Namespace', description: says })
 /** A namespace or a root alone; matches whole segments. */
-export const NamespacePrefix = z
-  .string()
-  .max(1000)
-  .regex(PREFIX, `must be one of the roots ${ROOTS.join(', ')} or ${says}`)
+export const NamespacePrefix = path(PREFIX, `must be one of the roots ${ROOTS.join(', ')} or ${says}`)
 /** Whom or what things are about: exactly two segments. */
 export const Subject = Namespace.refine((subject) => subject.split(':').length === 2, 'must have exactly two segments, such as user:alice')
 /** A caller's own name that becomes a segment (a user id, a session id). */

@@ -1,0 +1,25 @@
+import { historyWhich } from '@twofold/core/memories/history.ts'
+import { Key, Version } from '@twofold/core/memories/memory.ts'
+import { holder } from '@twofold/core/namespaces/holder.sql.ts'
+import { Namespace } from '@twofold/core/namespaces/namespace.ts'
+import { cursor, cursorAt, limit, Page } from '@twofold/operation/page.ts'
+import { z } from 'zod'
+import { lambda } from '../lambda.ts'
+import { HistoryItem } from '../memories/history-item.ts'
+import { operation } from '../operation.ts'
+
+export const keyHistory = operation({
+  name: 'namespaces.key_history',
+  method: 'get',
+  path: '/v1/namespaces/{namespace}/keys/{key}/history',
+  scope: 'memories:read',
+  summary: 'Every version of the memory that has a key, or had it last; newest first.',
+  input: z.strictObject({ namespace: Namespace, key: Key, limit, cursor: cursor(Version) }),
+  output: Page(HistoryItem),
+  handle: async (deps, { limit, cursor: after = null, ...place }, caller) => {
+    const { items, next } = await historyWhich(deps, caller, holder(place), { limit, after })
+    return { items, nextCursor: cursorAt(next) }
+  },
+})
+
+export const handler = lambda(keyHistory)
