@@ -1,0 +1,96 @@
+import { type Position, walked } from '../namespaces/walk.sql.ts'
+import { type Statement, sql } from '../sql.ts'
+import { embeddedOf } from './write.sql.ts'
+
+/** Which past versions a policy keeps, beside the current one. */
+export interface Keeping {
+  /** Whose policy it is. */
+  namespace: string
+  keep: number | null
+  daily: number | null
+}
+
+export interface Squashing {
+  now: string
+  /** Memories that one step looks at, and versions that it squashes. */
+  memories: number
+  versions: number
+}
+
+export interface Step {
+  /** Versions that went. */
+  squashed: number
+  /** After which memory to go on; null when everything was looked at. */
+  namespace: string | null
+  id: string | null
+}
+
+/**
+ * One step, in one statement, so that all of it is decided by what is there now. A version goes when neither rule keeps it;
+ * never the current one, nor the one that undoing a soft deletion brings back, nor what is younger than a day, which a
+ * request that is sent again is answered with. The version before a gap notes when the gap begins, and a vector that a
+ * version of the same text shares goes over to that one.
+ */
+export const squashNext = (
+  { namespace, keep, daily }: Keeping,
+  after: Position,
+  { now, memories, versions }: Squashing,
+): Statement<Step> => sql<Step>`
+  with looked as materialized (${walked(namespace, after, memories)}),
+  mine as (
+    select l.* from looked l cross join lateral policy_of(current_tenant(), l.namespace) p where l.version > 1 and p.namespace = ${namespace}),
+  numbered as (
+    select l.namespace, v.memory_id, v.version, v.at, v.version < l.version - l.deleted::int as past,
+      row_number() over (partition by v.memory_id order by v.version desc) as nth,
+      v.version = max(v.version) over (partition by v.memory_id, (v.at at time zone 'UTC')::date) as last_of_day
+    from mine l join memory_versions v on v.tenant_id = current_tenant() and v.memory_id = l.id),
+  counted as (
+    select n.*, n.past and n.at < ${now}::timestamptz - interval '1 day' and (${keep}::int is null or n.nth > ${keep}::int)
+      and (${daily}::int is null or (not n.last_of_day and n.at < ${now}::timestamptz - ${daily}::int * interval '1 day')) as unkept
+    from numbered n),
+  judged as (
+    select c.*, c.unkept and count(*) filter (where c.unkept) over (order by c.namespace, c.memory_id, c.version) <= ${versions}::int as goes
+    from counted c),
+  placed as materialized (
+    select j.*, lag(j.version) over w as before, lag(j.goes) over w as gap,
+      min(j.version) filter (where not j.goes) over (partition by j.memory_id order by j.version desc rows between unbounded preceding and 1 preceding) as heir
+    from judged j window w as (partition by j.memory_id order by j.version)),
+  ended as (
+    update memory_versions v set ended_at = coalesce(v.ended_at, p.at) from placed p
+    where p.goes and p.before is not null and not p.gap and v.tenant_id = current_tenant() and v.memory_id = p.memory_id and v.version = p.before),
+  inherited as materialized (
+    select p.memory_id, p.version, p.heir, ${embeddedOf('o.memory')} = ${embeddedOf('h.memory')} as same
+    from placed p
+    join memory_versions o on o.tenant_id = current_tenant() and o.memory_id = p.memory_id and o.version = p.version
+    join memory_versions h on h.tenant_id = current_tenant() and h.memory_id = p.memory_id and h.version = p.heir
+    where p.goes and (
+      exists (select from past_embeddings e where e.tenant_id = current_tenant() and e.memory_id = p.memory_id and e.version = p.version)
+      or exists (select from embeddings e where e.tenant_id = current_tenant() and e.memory_id = p.memory_id and e.version = p.version))),
+  current_vectors as (
+    update embeddings e set version = i.heir from inherited i
+    where e.tenant_id = current_tenant() and e.memory_id = i.memory_id and e.version = i.version),
+  lasting as materialized (
+    select e.memory_id, e.model, e.version, i.heir, i.same and not exists (
+      select from past_embeddings l where l.tenant_id = current_tenant() and l.memory_id = e.memory_id and l.model = e.model and l.version > e.version and l.version <= i.heir) as lasts
+    from inherited i join past_embeddings e on e.tenant_id = current_tenant() and e.memory_id = i.memory_id and e.version = i.version),
+  past_vectors as (
+    update past_embeddings e set version = l.heir from lasting l
+    where l.lasts and e.tenant_id = current_tenant() and e.memory_id = l.memory_id and e.model = l.model and e.version = l.version),
+  needless_vectors as (
+    delete from past_embeddings e using lasting l
+    where not l.lasts and e.tenant_id = current_tenant() and e.memory_id = l.memory_id and e.model = l.model and e.version = l.version),
+  gone as (
+    delete from memory_versions v using placed p
+    where p.goes and v.tenant_id = current_tenant() and v.memory_id = p.memory_id and v.version = p.version
+    returning v.memory_id, v.namespace, v.version),
+  noted as materialized (
+    select audit('memories.squash', array_agg(g.memory_id), array_agg(g.namespace), array_agg(g.version), ${now}::timestamptz)
+    from (select memory_id, namespace, max(version) as version from gone group by memory_id, namespace) g having count(*) > 0),
+  -- A memory of which there is more to squash is looked at once more, so the step ends before it.
+  unfinished as (select namespace, memory_id as id from judged where unkept and not goes order by namespace, memory_id limit 1),
+  last as (
+    select l.namespace, l.id from looked l
+    where not exists (select from unfinished u where (l.namespace, l.id) >= (u.namespace, u.id)) order by l.namespace desc, l.id desc limit 1)
+  select (select count(*) from gone)::int as squashed, (select count(*) from noted) as noted,
+    case when w.more then coalesce(l.namespace, ${after.namespace}) end as namespace, case when w.more then coalesce(l.id, ${after.id}::uuid) end as id
+  from (select (select count(*) from looked) = ${memories}::int or exists (select from unfinished) as more) w left join last l on true`
