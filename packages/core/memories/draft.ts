@@ -153,10 +153,10 @@ function refuseExpired(expiresAt: string | null, now: string): void {
 }
 
 /** Half precision, in which vectors are indexed, ends at 65,504: a vector is kept at length 1, which changes no cosine. */
-export function unit(deps: Deps, vector: readonly number[]): Float32Array {
+export function unit(deps: Deps, vector: readonly number[], path = 'embedding'): Float32Array {
   const { dimensions, model } = deps.embedder
   if (vector.length !== dimensions) {
-    throw invalid([{ path: 'embedding', message: `must have ${dimensions} numbers, as ${model} makes them, not ${vector.length}` }])
+    throw invalid([{ path, message: `must have ${dimensions} numbers, as ${model} makes them, not ${vector.length}` }])
   }
   const largest = vector.reduce((most, x) => Math.max(most, Math.abs(x)), 0)
   const scaled = vector.map((x) => x / largest)

@@ -1,7 +1,7 @@
 import { within } from '../namespaces/inside.sql.ts'
 import type { Range } from '../ports.ts'
 import { raw, type Statement, sql } from '../sql.ts'
-import { live } from './live.sql.ts'
+import { currentAt, live } from './live.sql.ts'
 import type { Memory } from './memory.ts'
 import { embeddedOf } from './write.sql.ts'
 
@@ -56,7 +56,7 @@ export interface RecallRow {
 export const any = (column: string, values: readonly string[] | null): Statement =>
   values === null ? sql`true` : values.length === 1 ? sql`${raw(column)} = ${values[0]}` : sql`${raw(column)} = any(${values}::text[])`
 
-const inSubjects = (g: Gathering, column: string): Statement =>
+const inSubjects = (g: Pick<Gathering, 'subjects'>, column: string): Statement =>
   g.subjects === null ? sql`true` : sql`${raw(column)} = any(array(select subject_number(s) from unnest(${g.subjects}::text[]) s))`
 
 /** Nearest vectors. The cast to half precision is what the index is made of; without it the scan is exact. */
@@ -121,18 +121,22 @@ const posted = (g: Gathering): Statement => sql`${weighing(
     group by h.row, h.subject
     order by score desc, h.row desc limit ${g.candidates}::int)`
 
-/**
- * Entities whose whole name is in the query, and the memories that mention them; the rarer the entity, the more it says.
- * One that a thousand memories mention says nothing and is left out.
- */
+/** Entities whose whole name is in the query; of what was merged the one that is kept. Nothing of 50 names more. */
+export const namedEntities = (g: Pick<Gathering, 'terms' | 'subjects'>): Statement => sql`
+  named as materialized (
+    select distinct coalesce(e.kept_id, e.id) as entity_id
+    from (
+      select t.entity_id
+      from entity_terms t
+      where t.tenant_id = current_tenant() and t.term = any(${g.terms}::int[]) and ${inSubjects(g, 't.subject')}
+      group by t.entity_id
+      having count(*) = (select count(*) from entity_terms a where a.tenant_id = current_tenant() and a.entity_id = t.entity_id)
+      limit 50) t
+    cross join lateral (select e.id, e.kept_id from entities e where e.tenant_id = current_tenant() and e.id = t.entity_id offset 0) e)`
+
+/** The memories that mention these entities; the rarer the entity, the more it says. One that a thousand mention says nothing and is left out. */
 const named = (g: Gathering): Statement => sql`
-  named as (
-    select t.entity_id
-    from entity_terms t
-    where t.tenant_id = current_tenant() and t.term = any(${g.terms}::int[]) and ${inSubjects(g, 't.subject')}
-    group by t.entity_id
-    having count(*) = (select count(*) from entity_terms a where a.tenant_id = current_tenant() and a.entity_id = t.entity_id)
-    limit 50),
+  ${namedEntities(g)},
   mentioned as materialized (
     select me.memory_id, sum(me.confidence / ln(2.7182818 + c.mentions))::float8 as score
     from named n
@@ -231,7 +235,8 @@ const fused = ({ weights, vector, terms, now }: Pick<Gathering, 'weights' | 'vec
  */
 export const gatherAsOf = (g: Gathering, asOf: string): Statement<RecallRow> => sql<RecallRow>`
   with versions as (
-    select distinct on (v.memory_id) v.memory_id as id, v.version, v.memory, v.terms, v.counts
+    select distinct on (v.memory_id) v.memory_id as id, v.version, v.memory, v.terms, v.counts, v.ended_at,
+      case when v.version = r.version then r.ends_at end as ends_at
     from memory_versions v join readable_memories r on r.tenant_id = v.tenant_id and r.id = v.memory_id
     where v.tenant_id = current_tenant() and ${within(sql`v.namespace`, g.ranges)} and v.at <= ${asOf}::timestamptz
     order by v.memory_id, v.version desc),
@@ -239,7 +244,8 @@ export const gatherAsOf = (g: Gathering, asOf: string): Statement<RecallRow> => 
     select id, version, memory, terms, counts, memory->'metadata' as metadata, array(select jsonb_array_elements_text(memory->'tags')) as tags,
       memory->>'type' as type, memory->>'kind' as kind, (memory->>'occurredAt')::timestamptz as occurred_at, (memory->>'importance')::float8 as importance,
       (memory->>'expiresAt')::timestamptz as expires_at
-    from versions where memory->>'deletedAt' is null),
+    from versions v
+    where v.memory->>'deletedAt' is null and ${currentAt(asOf)} and (v.ends_at is null or v.ends_at > ${asOf}::timestamptz)),
   hits as materialized (
     select m.id as doc, t.term, t.count, (select sum(c) from unnest(m.counts) c) as length
     from m cross join unnest(m.terms, m.counts) t (term, count) where t.term = any(${g.terms}::int[])),

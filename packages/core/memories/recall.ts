@@ -10,7 +10,7 @@ import { expand } from './expand.ts'
 import { filterSql } from './filter.ts'
 import { type Gathering, gather, gatherAsOf, type RecallRow, searching, type Weights } from './recall.sql.ts'
 import type { InSession } from './remember.ts'
-import { type RecallQuery, SearchQuery, type SearchResult } from './search.ts'
+import { type BatchQuery, type RecallQuery, SearchQuery, type SearchResult } from './search.ts'
 import { embedTexts } from './understand.ts'
 import { vectorText } from './write.sql.ts'
 
@@ -31,22 +31,67 @@ const CANDIDATES = 50
  * (`degraded: ["embedding"]`), a graph that is down leaves out what is connected (`degraded: ["graph"]`).
  * Refuses `forbidden` for a namespace outside the grant.
  */
-export async function recall(deps: Deps, caller: Caller, query: SearchQuery, { session }: InSession = {}): Promise<SearchResult> {
-  const named = rangesNamed(query)
-  const authorized = await introduce(deps, caller, named?.ranges ?? null)
-  const place = named ?? rangesGranted(authorized.grants)
-  const degraded: string[] = []
-  const vector = await vectorOf(deps, caller, query)
-  if (vector === null && query.mode !== 'text') degraded.push('embedding')
+export async function recall(deps: Deps, caller: Caller, query: SearchQuery, options?: InSession): Promise<SearchResult> {
+  const [result] = await recallAll(deps, caller, [query], options)
+  return result as SearchResult
+}
+
+/** The same of twenty searches at once, each item answered in its place: one call of the model for all of them. */
+export async function recallBatch(deps: Deps, caller: Caller, { queries }: BatchQuery): Promise<{ items: SearchResult[] }> {
+  return { items: await recallAll(deps, caller, queries, { path: (i) => `queries[${i}].embedding` }) }
+}
+
+interface Search {
+  query: SearchQuery
+  place: Place
+  gathering: Gathering
+  rows: RecallRow[]
+  degraded: string[]
+}
+
+/** How many lists of searches, and how many questions to the graph, are under way at once. */
+const LANES = 4
+
+async function recallAll(
+  deps: Deps,
+  caller: Caller,
+  queries: readonly SearchQuery[],
+  { session, path = () => 'embedding' }: InSession & { path?: (index: number) => string } = {},
+): Promise<SearchResult[]> {
+  const named = queries.map(placeNamed)
+  const ranges = named.flatMap((place) => place?.ranges ?? [])
+  const authorized = await introduce(deps, caller, ranges.length === 0 ? null : ranges)
+  const vectors = await vectorsOf(deps, caller, queries, path)
   const now = deps.now()
-  const gathering = gatheringOf(deps, query, place, vector, now)
-  const rows = await ask(deps, caller, query, gathering)
+  const searches = queries.map((query, i): Search => {
+    const place = named[i] ?? placeGranted(authorized.grants)
+    const vector = vectors[i] ?? null
+    const gathering = gatheringOf(deps, query, place, vector, now)
+    return { query, place, gathering, rows: [], degraded: vector === null && query.mode !== 'text' ? ['embedding'] : [] }
+  })
+  await ask(deps, caller, searches)
+  const lanes = lanesOf(searches, session ? 1 : LANES)
+  const answers = new Map<Search, SearchResult>()
+  await Promise.all(
+    lanes.map(async (lane) => {
+      for (const search of lane) answers.set(search, await answerOf(deps, caller, authorized.tenant, search, now, { session }))
+    }),
+  )
+  return searches.map((search) => answers.get(search) as SearchResult)
+}
+
+async function answerOf(
+  deps: Deps,
+  caller: Caller,
+  tenant: string,
+  { query, place, rows, degraded }: Search,
+  now: Date,
+  { session }: InSession,
+): Promise<SearchResult> {
   const results = rows.map(resultOf)
   if (query.expand && query.expand.hops > 0) {
     try {
-      results.push(
-        ...(await caller.timings.measure('graph', () => expand(deps, caller, authorized.tenant, place.ranges, rows, query, { session }))),
-      )
+      results.push(...(await caller.timings.measure('graph', () => expand(deps, caller, tenant, place.ranges, rows, query, { session }))))
     } catch (error) {
       if (!(error instanceof GraphStoreError)) throw error
       degraded.push('graph')
@@ -58,6 +103,9 @@ export async function recall(deps: Deps, caller: Caller, query: SearchQuery, { s
     degraded,
   }
 }
+
+const lanesOf = <T>(items: readonly T[], most = LANES): T[][] =>
+  Array.from({ length: Math.min(most, items.length) }, (_, lane) => items.filter((_, i) => i % most === lane))
 
 /** Entities lie between memories: two edges lead from one to another. */
 const EXPANDED_HOPS = 2
@@ -77,13 +125,14 @@ export async function recallKinds(
   return { results: results.toSorted((a, b) => b.score - a.score).slice(0, query.limit), ...rest }
 }
 
-interface Place {
+export interface Place {
   ranges: readonly Range[]
   /** Null when the ranges are wider than subjects. */
   subjects: readonly string[] | null
 }
 
-function rangesNamed(query: SearchQuery): Place | null {
+/** Where a request looks; null when it names no place. */
+export function placeNamed(query: { namespace?: string; namespacePrefix?: string; userId?: string }): Place | null {
   const exact = query.namespace
   const prefix = query.namespacePrefix ?? (query.userId === undefined ? undefined : `user:${query.userId}`)
   if (exact !== undefined) return { ranges: exactly(exact), subjects: [subjectOf(exact)] }
@@ -91,19 +140,27 @@ function rangesNamed(query: SearchQuery): Place | null {
 }
 
 /** Without a namespace, a search covers what the key was last known to be granted; the database checks again that it still is. */
-const rangesGranted = (grants: readonly string[]): Place => placeOf(grants.includes('*') ? ['*'] : grants)
+export const placeGranted = (grants: readonly string[]): Place => placeOf(grants.includes('*') ? ['*'] : grants)
 
 const placeOf = (prefixes: readonly string[]): Place => ({
   ranges: granted(prefixes),
   subjects: prefixes.every((prefix) => prefix.includes(':')) ? [...new Set(prefixes.map(subjectOf))] : null,
 })
 
-async function vectorOf(deps: Deps, caller: Caller, query: SearchQuery): Promise<Float32Array | null> {
-  if (query.mode === 'text') return null
-  if (query.embedding) return unit(deps, query.embedding)
+/** Of every query that is searched for by its meaning, in one call of the model; null where the model could not in time. */
+async function vectorsOf(
+  deps: Deps,
+  caller: Caller,
+  queries: readonly SearchQuery[],
+  path: (index: number) => string,
+): Promise<(Float32Array | null)[]> {
+  const given = queries.map(({ mode, embedding }, i) => (mode === 'text' || !embedding ? null : unit(deps, embedding, path(i))))
+  const texts = [...new Set(queries.flatMap(({ mode, embedding, query }) => (mode === 'text' || embedding || !query ? [] : [query])))]
+  if (texts.length === 0) return given
   const signal = AbortSignal.any([caller.signal, AbortSignal.timeout(deps.settings.modelDeadlineMs)])
-  const [vector] = await caller.timings.measure('embed', () => embedTexts(deps, [query.query as string], signal, 'interactive'))
-  return vector ?? null
+  const made = await caller.timings.measure('embed', () => embedTexts(deps, texts, signal, 'interactive'))
+  const known = new Map(texts.map((text, i) => [text, made[i] ?? null]))
+  return queries.map(({ mode, query }, i) => given[i] ?? (mode === 'text' ? null : (known.get(query ?? '') ?? null)))
 }
 
 function gatheringOf(deps: Deps, query: SearchQuery, place: Place, vector: Float32Array | null, now: Date): Gathering {
@@ -128,15 +185,31 @@ function gatheringOf(deps: Deps, query: SearchQuery, place: Place, vector: Float
 }
 
 /** Approximate first; exact when the index brought all it was asked for and filters then left too few. */
-async function ask(deps: Deps, caller: Caller, query: SearchQuery, g: Gathering): Promise<RecallRow[]> {
-  const run = async (gathering: Gathering) => {
-    const statement = query.asOf === undefined ? gather(gathering) : gatherAsOf(gathering, query.asOf)
-    return (await deps.db.asCaller(caller, g.ranges, [searching, statement])).rows[1]
-  }
-  const rows = await run(g)
-  const filtered = query.tags !== undefined || query.filter !== undefined || query.since !== undefined || query.until !== undefined
-  const short = rows.length < query.limit && filtered && !g.exact && g.vector !== null && query.asOf === undefined
-  return short && (rows.length === 0 || (rows[0] as RecallRow).scanned >= g.candidates) ? run({ ...g, exact: true }) : rows
+async function ask(deps: Deps, caller: Caller, searches: readonly Search[]): Promise<void> {
+  await gatherRows(deps, caller, searches)
+  const short = searches.filter(({ query, gathering, rows }) => {
+    const filtered = query.tags !== undefined || query.filter !== undefined || query.since !== undefined || query.until !== undefined
+    const few = rows.length < query.limit && filtered && !gathering.exact && gathering.vector !== null && query.asOf === undefined
+    return few && (rows.length === 0 || (rows[0] as RecallRow).scanned >= gathering.candidates)
+  })
+  for (const search of short) search.gathering = { ...search.gathering, exact: true }
+  await gatherRows(deps, caller, short)
+}
+
+/** A list of statements for each lane, each one round trip. */
+async function gatherRows(deps: Deps, caller: Caller, searches: readonly Search[]): Promise<void> {
+  await Promise.all(
+    lanesOf(searches).map(async (lane) => {
+      const statements = lane.map(({ query, gathering }) =>
+        query.asOf === undefined ? gather(gathering) : gatherAsOf(gathering, query.asOf),
+      )
+      const ranges = lane.flatMap(({ gathering }) => gathering.ranges)
+      const { rows } = await deps.db.asCaller(caller, ranges, [searching, ...statements])
+      lane.forEach((search, i) => {
+        search.rows = rows[i + 1] as RecallRow[]
+      })
+    }),
+  )
 }
 
 const resultOf = (row: RecallRow): SearchResult['results'][number] => ({

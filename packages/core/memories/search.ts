@@ -42,6 +42,10 @@ export const SearchQuery = z
   })
 export type SearchQuery = z.infer<typeof SearchQuery>
 
+/** Several searches in one request. One that is wrong refuses all of them, by its place. */
+export const BatchQuery = z.strictObject({ queries: z.array(SearchQuery).min(1).max(20) })
+export type BatchQuery = z.infer<typeof BatchQuery>
+
 export const RecallQuery = z
   .strictObject({
     query: z.string().min(1).max(10_000),
