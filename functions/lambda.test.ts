@@ -179,7 +179,6 @@ const CALLS: Record<string, () => Call> = {
   }),
   'documents.sync': () => ({ body: {}, answers: { done: true, left: 0 } }),
   'documents.delete': () => ({ parameters: { id: documentId }, answers: { deleted: true } }),
-  'sessions.delete': () => ({ parameters: { id: 'today' }, answers: { deleted: true } }),
   'memories.delete': () => ({ parameters: { id }, query: 'hard=false', answers: { deleted: true, hard: false } }),
   'memories.restore': () => ({ parameters: { id }, answers: { memory: { id, deletedAt: null } } }),
   'persistence.retry_parked': () => ({ parameters: { id: parked }, answers: { id: parked, state: 'shown' } }),

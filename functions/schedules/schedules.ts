@@ -1,3 +1,5 @@
+import { consolidate } from './consolidate.ts'
+import { documents } from './documents.ts'
 import { expire } from './expire.ts'
 import { measure } from './measure.ts'
 import { nightly } from './nightly.ts'
@@ -10,4 +12,4 @@ import type { Scheduled } from './scheduled.ts'
 import { sync } from './sync.ts'
 
 /** Everything that wakes up by itself. Timers and the rules of the cloud are derived from it. */
-export const schedules: readonly Scheduled[] = [expire, relay, reembed, purge, poison, runs, sync, nightly, measure]
+export const schedules: readonly Scheduled[] = [expire, consolidate, relay, reembed, documents, purge, poison, runs, sync, nightly, measure]

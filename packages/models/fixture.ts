@@ -23,6 +23,8 @@ export interface ProviderServer {
   requests: { embeddings: number; texts: number; responses: number; chat: number }
   /** Every call fails this way until told `null`. */
   fail(mode: Failure | null): void
+  /** What is answered to a question for something structured, given the prompt as JSON, until told `null`. Nothing structured: a string. */
+  say(answer: ((asked: any) => unknown) | null): void
   close(): Promise<void>
 }
 
@@ -31,13 +33,16 @@ const DIMENSIONS = 64
 /**
  * A model provider on 127.0.0.1 that speaks OpenAI's protocol and is deterministic. Embeddings (64 dimensions, or as
  * the request says): texts that share words are near. Structured output: every capitalised word is an entity of type
- * person with confidence 0.9, and two that follow each other in one text are related as `knows`.
+ * person with confidence 0.9, and two that follow each other in one text are related as `knows`; of texts to consolidate
+ * none belong together; and each message is a fact, which is the same as what is known in the same words. `say` puts another
+ * answer in the place of the last two.
  */
 export async function providerServer(): Promise<ProviderServer> {
   const requests = { embeddings: 0, texts: 0, responses: 0, chat: 0 }
   let mode: Failure | null = null
+  let said: ((asked: any) => unknown) | null = null
 
-  const answer = (path: string, body: any): unknown => {
+  const answer = async (path: string, body: any): Promise<unknown> => {
     if (path === '/v1/embeddings') {
       requests.embeddings++
       requests.texts += [body.input].flat().length
@@ -45,18 +50,18 @@ export async function providerServer(): Promise<ProviderServer> {
     }
     if (path === '/v1/responses') {
       requests.responses++
-      return response(body)
+      return response(body, said)
     }
     if (path === '/v1/chat/completions') {
       requests.chat++
-      return completion(body)
+      return completion(body, said)
     }
     return null
   }
 
   const server = createServer(async (request, reply) => {
     const now = mode
-    const found = answer(request.url ?? '', JSON.parse(await read(request)))
+    const found = await answer(request.url ?? '', JSON.parse(await read(request)))
     if (now === 'cut') return void request.socket.destroy()
     if (now === 'hang') return
     if (typeof now === 'object' && now !== null) await sleep(now.delayMs)
@@ -72,6 +77,9 @@ export async function providerServer(): Promise<ProviderServer> {
     requests,
     fail(to) {
       mode = to
+    },
+    say(to) {
+      said = to
     },
     close() {
       server.closeAllConnections()
@@ -117,8 +125,10 @@ function embeddings({ model, input, dimensions = DIMENSIONS }: any, mode: Failur
   return { object: 'list', model, data, usage: { prompt_tokens: texts.length, total_tokens: texts.length } }
 }
 
-function response({ model, input, text }: any): unknown {
-  const content = structured(text?.format?.schema, lastUser(input))
+type Say = ((asked: any) => unknown) | null
+
+async function response({ model, input, text }: any, said: Say): Promise<unknown> {
+  const content = await structured(text?.format?.schema, lastUser(input), said)
   return {
     id: 'resp_1',
     object: 'response',
@@ -138,7 +148,8 @@ function response({ model, input, text }: any): unknown {
   }
 }
 
-function completion({ model, messages, response_format }: any): unknown {
+async function completion({ model, messages, response_format }: any, said: Say): Promise<unknown> {
+  const content = await structured(response_format?.json_schema?.schema, lastUser(messages), said)
   return {
     id: 'chatcmpl-1',
     object: 'chat.completion',
@@ -148,7 +159,7 @@ function completion({ model, messages, response_format }: any): unknown {
       {
         index: 0,
         finish_reason: 'stop',
-        message: { role: 'assistant', content: structured(response_format?.json_schema?.schema, lastUser(messages)) },
+        message: { role: 'assistant', content },
       },
     ],
     usage: { prompt_tokens: 1, completion_tokens: 1, total_tokens: 2 },
@@ -161,9 +172,23 @@ function lastUser(messages: any[]): string {
 }
 
 /** Without a schema the answer is the text that was asked about. */
-function structured(schema: any, asked: string): string {
-  return schema === undefined ? asked : JSON.stringify(found(asked))
+async function structured(schema: any, asked: string, said: Say): Promise<string> {
+  if (schema === undefined) return asked
+  if (schema.properties.entities) return JSON.stringify(found(asked))
+  const { texts, messages, known } = JSON.parse(asked)
+  const answer = said
+    ? await said({ texts, messages, known })
+    : schema.properties.groups
+      ? { groups: [] }
+      : { facts: facts(messages, known) }
+  return typeof answer === 'string' ? answer : JSON.stringify(answer)
 }
+
+const facts = (messages: any[], known: any[]) =>
+  messages.map(({ number, text }) => {
+    const same = known.find((it) => it.text === text)
+    return { message: number, text, event: same ? 'same' : 'add', known: same?.number ?? null }
+  })
 
 function found(text: string) {
   const people = [...new Set(text.match(/\b\p{Lu}\p{L}+/gu))].map((value) => ({ type: 'person', value }))

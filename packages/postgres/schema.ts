@@ -55,6 +55,10 @@ const PARTS: Record<string, string> = {
   Functions: `
     select rtrim(pg_get_functiondef(p.oid)) as text from pg_proc p join pg_namespace n on n.oid = p.pronamespace
     where n.nspname in ${OURS} order by n.nspname, p.proname, pg_get_function_identity_arguments(p.oid)`,
+  Triggers: `
+    select pg_get_triggerdef(g.oid) as text
+    from pg_trigger g join pg_class t on t.oid = g.tgrelid join pg_namespace n on n.oid = t.relnamespace
+    where n.nspname in ${OURS} and not g.tgisinternal order by n.nspname, t.relname, g.tgname`,
   'Row-level security': `
     select 'alter table ' || ${FULL_NAME} || ' enable row level security' as text
     from pg_class t join pg_namespace n on n.oid = t.relnamespace where n.nspname in ${OURS} and t.relrowsecurity

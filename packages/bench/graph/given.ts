@@ -41,6 +41,7 @@ export function projections(memories: number): Projection[] {
       mentions,
       relations: null,
       session: null,
+      supersedes: null,
     }
     return [row({ kind: 'memory', memory }), person, company].map(projectionOf)
   }).flat()

@@ -1,4 +1,4 @@
-import { type Statement, sql } from '../sql.ts'
+import { raw, type Statement, sql } from '../sql.ts'
 import type { NodeKind } from './port.ts'
 
 /** What a lease is taken with. Times are ISO 8601, from the injected clock. */
@@ -80,12 +80,14 @@ export interface MemoryTruth {
   contentHash: string
   importance: number
   occurredAt: string
-  /** Deleted or expired: nothing to show. */
+  /** Deleted or expired: nothing to show. What something else took the place of is shown still, so that the edge can lead to it. */
   gone: boolean
   mentions: { entity: string; about: boolean; confidence: number; namespace: string }[] | null
   relations: { from: string; type: string; to: string; confidence: number; namespace: string }[] | null
   /** The session it comes from. */
   session: string | null
+  /** Whose place it took. */
+  supersedes: string[] | null
 }
 
 export interface SessionTruth {
@@ -106,25 +108,36 @@ export interface EntityTruth {
   links: { type: string; to: string; confidence: number }[] | null
 }
 
-/** What Postgres says of the thing of a ledger row `l`, where it is `wanted`. */
+/** What joined two entities that were merged since joins nothing. */
+const betweenTwo = (edge: 'r' | 'k'): Statement => raw(`(${edge}.from_id <> ${edge}.to_id or ${edge}.from_alias is not distinct from ${edge}.to_alias)`)
+
+/** What Postgres says of the thing of a ledger row `l`, where it is `wanted`. Of two names of one entity that a memory mentions it shows one edge. */
 export const truthOf = (wanted: Statement, now: string): Statement => sql`
     case when ${wanted} and l.kind = 'memory' then (
       select jsonb_build_object('namespace', m.namespace, 'type', m.type, 'kind', m.kind, 'version', m.version,
         'contentHash', encode(sha256(convert_to(m.content, 'UTF8')), 'hex'), 'importance', m.importance, 'occurredAt', iso(m.occurred_at),
-        'gone', m.deleted_at is not null or coalesce(m.expires_at <= ${now}::timestamptz, false),
+        'gone', case when m.deleted_at is null then coalesce(m.ends_at <= ${now}::timestamptz, false) else m.superseded_by is null end,
         'mentions', (
           select jsonb_agg(jsonb_build_object('entity', me.entity_id, 'about', me.about, 'confidence', me.confidence, 'namespace', me.namespace))
-          from memory_entities me where me.tenant_id = m.tenant_id and me.memory_id = m.id),
+          from (
+            select me.entity_id, bool_or(me.about) as about, max(me.confidence) as confidence, min(me.namespace) as namespace
+            from memory_entities me where me.tenant_id = m.tenant_id and me.memory_id = m.id group by me.entity_id) me),
         'relations', (
           select jsonb_agg(jsonb_build_object('from', r.from_id, 'type', r.type, 'to', r.to_id, 'confidence', r.confidence, 'namespace', r.namespace))
-          from relations r where r.tenant_id = m.tenant_id and r.memory_id = m.id),
-        'session', (${sessionOf}))
+          from (
+            select r.from_id, r.type, r.to_id, max(r.confidence) as confidence, min(r.namespace) as namespace
+            from relations r where r.tenant_id = m.tenant_id and r.memory_id = m.id and ${betweenTwo('r')} group by r.from_id, r.type, r.to_id) r),
+        'session', (${sessionOf}),
+        'supersedes', (
+          select jsonb_agg(s.id) from memories s where s.tenant_id = m.tenant_id and s.superseded_by = m.id))
       from memories m where m.tenant_id = l.tenant_id and m.id = l.id) end as memory,
     case when ${wanted} and l.kind = 'entity' then (
       select jsonb_build_object('type', e.type, 'value', e.value, 'normalized', e.normalized, 'links', (
         select jsonb_agg(jsonb_build_object('type', k.type, 'to', k.to_id, 'confidence', k.confidence))
-        from links k where k.tenant_id = e.tenant_id and k.from_id = e.id))
-      from entities e where e.tenant_id = l.tenant_id and e.id = l.id) end as entity,
+        from (
+          select k.type, k.to_id, max(k.confidence) as confidence
+          from links k where k.tenant_id = e.tenant_id and k.from_id = e.id and ${betweenTwo('k')} group by k.type, k.to_id) k))
+      from entities e where e.tenant_id = l.tenant_id and e.id = l.id and e.kept_id is null) end as entity,
     case when ${wanted} and l.kind = 'session' then (
       select jsonb_build_object('namespace', s.namespace, 'name', s.name, 'appName', s.app_name, 'projectId', s.project_id, 'status', s.status,
         'createdAt', iso(s.created_at), 'terminatedAt', iso(s.terminated_at))

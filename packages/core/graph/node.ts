@@ -15,6 +15,7 @@ export const MemoryNode = z
     tags: z.array(z.string()),
     version: z.number(),
     occurredAt: z.string(),
+    supersededBy: z.string().optional().meta({ description: 'What took its place; it is deleted, and comes back with restore.' }),
   })
   .meta({ id: 'MemoryNode' })
 
@@ -57,7 +58,7 @@ export const Edge = z
     from: z.string(),
     to: z.string(),
     type: z.string().meta({
-      description: 'MENTIONS or ABOUT from a memory to an entity; RELATES_TO between entities; PRODUCED from a session to a memory.',
+      description: 'MENTIONS or ABOUT from a memory to an entity; RELATES_TO between entities; PRODUCED from a session to a memory; SUPERSEDES from a memory to what it took the place of.',
     }),
     properties: z
       .object({

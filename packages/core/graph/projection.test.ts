@@ -29,6 +29,7 @@ const truth: MemoryTruth = {
   mentions: null,
   relations: null,
   session: null,
+  supersedes: null,
 }
 const of = (memory: Partial<MemoryTruth>) => projectionOf({ ...ledger, memory: { ...truth, ...memory }, entity: null })
 
@@ -80,6 +81,16 @@ describe('what the graph must show', () => {
   test('of a memory of a session is produced by it', () => {
     const by = { namespace: 'user:ada:work', confidence: 1 }
     expect(of({ session: 's1' })).toMatchObject({ edges: [{ type: 'PRODUCED', from: 's1', to: ledger.id, relation: '', ...by }] })
+  })
+
+  test('of a memory that took the place of others leads to them', () => {
+    const by = { namespace: 'user:ada:work', confidence: 1 }
+    expect(of({ supersedes: ['m1', 'm2'] })).toMatchObject({
+      edges: [
+        { type: 'SUPERSEDES', from: ledger.id, to: 'm1', relation: '', ...by },
+        { type: 'SUPERSEDES', from: ledger.id, to: 'm2', relation: '', ...by },
+      ],
+    })
   })
 
   test('of a session is what it is, without its state, and no edges', () => {

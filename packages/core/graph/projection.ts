@@ -44,11 +44,14 @@ function ofMemory(id: string, memory: MemoryTruth): Shows {
     ({ from, type, to, confidence, namespace }): Edge => ({ type: 'RELATES_TO', from, to, relation: type, namespace, confidence }),
   )
   const produced: Edge[] = session ? [{ type: 'PRODUCED', from: session, to: id, relation: '', namespace, confidence: 1 }] : []
+  const superseded = (memory.supersedes ?? []).map(
+    (old): Edge => ({ type: 'SUPERSEDES', from: id, to: old, relation: '', namespace, confidence: 1 }),
+  )
   const label = LABELS.get(kind)
   return {
     labels: label ? [label] : [],
     properties: { namespace, type, kind, version, contentHash, importance, occurredAt },
-    edges: [...mentions, ...relations, ...produced],
+    edges: [...mentions, ...relations, ...produced, ...superseded],
   }
 }
 

@@ -1,5 +1,5 @@
 import { entityVisible } from '../entities/visible.sql.ts'
-import { live } from '../memories/live.sql.ts'
+import { live, unexpired } from '../memories/live.sql.ts'
 import { inside, within } from '../namespaces/inside.sql.ts'
 import type { Range } from '../ports.ts'
 import { type Statement, sql } from '../sql.ts'
@@ -24,13 +24,15 @@ export interface EntityStart {
   most: number
 }
 
-/** The entities of that type and name which the caller may see, in one subject or in many. */
+/** The entities of that type and name which the caller may see, in one subject or in many. The name of one that was merged leads to the one that is kept. */
 export const startEntities = ({ type, normalized, subjects, ranges, most }: EntityStart, now: string): Statement<StartRow> => sql<StartRow>`
-  select e.id, e.subject from entities e
-  where e.tenant_id = current_tenant()
-    ${type === null ? sql`` : sql`and e.type = ${type}`}
-    ${normalized === null ? sql`` : sql`and e.normalized = ${normalized}`}
-    and ${within(sql`e.subject`, subjects)}
+  select distinct e.id, e.subject
+  from entities n
+  cross join lateral (select e.* from entities e where e.tenant_id = current_tenant() and e.id = coalesce(n.kept_id, n.id) offset 0) e
+  where n.tenant_id = current_tenant()
+    ${type === null ? sql`` : sql`and n.type = ${type}`}
+    and ${normalized === null ? sql`n.kept_id is null` : sql`n.normalized = ${normalized}`}
+    and ${within(sql`n.subject`, subjects)}
     and ${entityVisible(ranges, now)}
   order by e.id limit ${most}::int`
 
@@ -45,9 +47,11 @@ export const renderNodes = (
   now: string,
 ): Statement<{ node: Record<string, unknown> }> => sql`
   select jsonb_build_object('id', m.id, 'kind', 'memory', 'namespace', m.namespace, 'type', m.type, 'memoryKind', m.kind, 'key', m.key,
-    'content', m.content, 'summary', m.summary, 'importance', m.importance, 'tags', to_jsonb(m.tags), 'version', m.version, 'occurredAt', iso(m.occurred_at)) as node
-  from readable_memories m
-  where m.tenant_id = current_tenant() and m.id = any(${ids}::uuid[]) and ${inside(sql`m.namespace`, ranges)} and ${live(now)}
+    'content', m.content, 'summary', m.summary, 'importance', m.importance, 'tags', to_jsonb(m.tags), 'version', m.version, 'occurredAt', iso(m.occurred_at))
+    || case when m.superseded_by is null then '{}' else jsonb_build_object('supersededBy', m.superseded_by) end as node
+  from memories m
+  where m.tenant_id = current_tenant() and m.id = any(${ids}::uuid[]) and m.pending_until is null and ${inside(sql`m.namespace`, ranges)}
+    and ${unexpired(now)} and (m.deleted_at is null or m.superseded_by is not null)
   union all
   select entity_node(e) from entities e
   where e.tenant_id = current_tenant() and e.id = any(${ids}::uuid[]) and ${entityVisible(ranges, now)}
@@ -83,6 +87,9 @@ export const renderEdges = (
     union all
     select 1, null from sessions s join readable_memories m on m.tenant_id = s.tenant_id and m.session_id = s.name and m.subject = s.subject
     where e.type = 'PRODUCED' and s.tenant_id = current_tenant() and s.id = e."from" and m.id = e."to"
-      and ${inside(sql`m.namespace`, ranges)} and ${live(now)}) a) c
+      and ${inside(sql`m.namespace`, ranges)} and ${live(now)}
+    union all
+    select 1, null from memories old join readable_memories m on m.tenant_id = old.tenant_id and m.id = old.superseded_by
+    where e.type = 'SUPERSEDES' and old.tenant_id = current_tenant() and old.id = e."to" and m.id = e."from" and ${inside(sql`m.namespace`, ranges)}) a) c
   where c.confidence is not null
   order by e.type collate "C", e."from", e."to", e.relation collate "C"`

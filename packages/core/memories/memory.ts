@@ -4,11 +4,11 @@ import { Name, Namespace } from '../namespaces/namespace.ts'
 import { Details } from './details.ts'
 
 export const TYPES = ['semantic', 'episodic', 'procedural'] as const
-const MAX_CONTENT = 100_000
+export const MAX_CONTENT = 100_000
 
 const text = (most: number) => z.string().min(1).max(most)
 /** Characters, not UTF-16 units: an emoji is one. */
-const Content = z
+export const Content = z
   .string()
   .min(1)
   .refine((t) => t.length <= MAX_CONTENT || [...t].length <= MAX_CONTENT, `must have at most ${MAX_CONTENT} characters`)
@@ -66,6 +66,10 @@ export const Memory = z
     createdAt: z.string(),
     updatedAt: z.string(),
     deletedAt: z.string().nullable(),
+    supersededBy: z
+      .string()
+      .optional()
+      .meta({ description: 'Of a deleted one: the memory that took its place. Restoring it takes that back.' }),
     ...Details.shape,
   })
   .meta({ id: 'Memory' })

@@ -76,7 +76,7 @@ export const updateMemories = (drafts: readonly (Draft & { readVersion: number }
       importance = w.importance, metadata = w.metadata, tags = w.tags, entities = w.entities, relations = w.relations,
       conversation_id = w.conversation_id, session_id = w.session_id, task_id = w.task_id, speaker = w.speaker,
       occurred_at = w.occurred_at, expires_at = w.expires_at, version = m.version + 1, updated_by = current_actor(),
-      updated_at = greatest(${write.now}::timestamptz, m.updated_at + interval '1 ms'), deleted_at = null,
+      updated_at = greatest(${write.now}::timestamptz, m.updated_at + interval '1 ms'), deleted_at = null, superseded_by = null,
       owes_embedding = w.owes_embedding, owes_entities = w.owes_entities
     from w join seen s using (id)
     where m.tenant_id = current_tenant() and m.id = any(${drafts.map((d) => d.id)}::uuid[]) and m.id = w.id and m.version = s.version and m.pending_until is null
@@ -218,16 +218,21 @@ export function linkEntities(drafts: readonly Mentioning[]): Statement[] {
   return [...(mentions.length === 0 ? [] : [insertMentions(mentions)]), ...(relations.length === 0 ? [] : [insertRelations(relations)])]
 }
 
-/** One entity by its name, kept from the collector. Looked up row by row: a join of a few names read every entity of the tenant. */
+/**
+ * What a name means: the entity of that name, or the one it was merged into, and then by which alias. Kept from the
+ * collector and from whoever merges: one that changes meanwhile is found no more, and the list runs again. Looked up row
+ * by row: a join of a few names read every entity of the tenant.
+ */
 const entityNamed = (subject: Statement, type: Statement, name: Statement): Statement => sql`
-  (select e.tenant_id, e.id from entities e
+  (select k.tenant_id, k.id, case when e.kept_id is not null then e.id end as alias
+    from entities e join entities k on k.tenant_id = e.tenant_id and k.id = coalesce(e.kept_id, e.id)
     where e.tenant_id = current_tenant() and e.subject = ${subject} and e.type = ${type} and e.normalized = ${name} offset 0 for key share)`
 
 const insertMentions = (mentions: readonly unknown[]): Statement => sql`
   with w as (select * from jsonb_to_recordset(${json(mentions)}::jsonb) as w (memory uuid, namespace text, subject text, type text, normalized text, confidence float8, about boolean)),
   linked as (
-    insert into memory_entities (tenant_id, memory_id, entity_id, namespace, confidence, about)
-    select e.tenant_id, w.memory, e.id, w.namespace, w.confidence, w.about
+    insert into memory_entities (tenant_id, memory_id, entity_id, alias_id, namespace, confidence, about)
+    select e.tenant_id, w.memory, e.id, e.alias, w.namespace, w.confidence, w.about
     from w cross join lateral ${entityNamed(sql`w.subject`, sql`w.type`, sql`w.normalized`)} e
     returning 1)
   select run_again('entity') from (select count(*) as n from linked) c where c.n <> ${mentions.length}`
@@ -236,8 +241,8 @@ const insertRelations = (relations: readonly unknown[]): Statement => sql`
   with w as (select * from jsonb_to_recordset(${json(relations)}::jsonb)
     as w (memory uuid, namespace text, subject text, from_type text, from_name text, type text, to_type text, to_name text, confidence float8)),
   linked as (
-    insert into relations (tenant_id, memory_id, from_id, type, to_id, namespace, confidence)
-    select f.tenant_id, w.memory, f.id, w.type, t.id, w.namespace, w.confidence
+    insert into relations (tenant_id, memory_id, from_id, from_alias, type, to_id, to_alias, namespace, confidence)
+    select f.tenant_id, w.memory, f.id, f.alias, w.type, t.id, t.alias, w.namespace, w.confidence
     from w
     cross join lateral ${entityNamed(sql`w.subject`, sql`w.from_type`, sql`w.from_name`)} f
     cross join lateral ${entityNamed(sql`w.subject`, sql`w.to_type`, sql`w.to_name`)} t

@@ -23,12 +23,15 @@ export type Agreement = z.infer<typeof Agreement>
 interface Counts {
   memories: number
   vectors: number
+  /** Shown by the graph as well, beside what is live. */
+  superseded: number
 }
 
 const counts = (model: string): Statement<Counts> => sql<Counts>`
   select
     (select count(*) from readable_memories m where m.tenant_id = current_tenant() and m.deleted_at is null)::int as memories,
-    (select count(*) from embeddings e where e.tenant_id = current_tenant() and e.model = ${model} and e.live)::int as vectors`
+    (select count(*) from embeddings e where e.tenant_id = current_tenant() and e.model = ${model} and e.live)::int as vectors,
+    (select count(*) from memories m where m.tenant_id = current_tenant() and m.superseded_by is not null)::int as superseded`
 
 /** What `agreementOf` needs to know from Postgres. */
 export const inPostgres = (deps: Pick<Deps, 'embedder'>) => [counts(deps.embedder.model), readGeneration] as const
@@ -39,9 +42,10 @@ export async function agreementOf(
   tenant: string,
   [[count], [state]]: Rows<ReturnType<typeof inPostgres>>,
 ): Promise<Agreement & { memories: number }> {
-  const { memories = 0, vectors = 0 } = count ?? {}
+  const { memories = 0, vectors = 0, superseded = 0 } = count ?? {}
   const { graphEnabled, graphDeadlineMs: timeoutMs } = deps.settings
-  const inGraph = graphEnabled ? await countGraph(deps, tenant, state?.generations ?? [], timeoutMs) : 0
+  const nodes = graphEnabled ? await countGraph(deps, tenant, state?.generations ?? [], timeoutMs) : 0
+  const inGraph = nodes && Math.max(0, nodes - superseded)
   return {
     memories,
     vectorStoreCount: vectors,

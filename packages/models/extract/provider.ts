@@ -1,9 +1,8 @@
 import { ENTITY_TYPES, type EntityName, EntityType } from '@twofold/core/entities/entity.ts'
-import { ModelError } from '@twofold/core/failures.ts'
 import type { ExtractedEntity, ExtractedRelation, Extractor } from '@twofold/core/ports.ts'
-import { generateText, Output } from 'ai'
 import { z } from 'zod'
-import { openProvider, type ProviderOptions, readModel, reasonOf } from '../provider.ts'
+import { openProvider, type ProviderOptions, readModel } from '../provider.ts'
+import { asked } from '../structured.ts'
 
 /** Loose, because strict structured output knows no bounds: what is out of them is left out afterwards. */
 const Named = z.object({ type: z.string(), value: z.string() })
@@ -46,21 +45,8 @@ export async function providerExtractor(options: ProviderExtractorOptions): Prom
   const one = async (whole: string, known: readonly string[], abortSignal: AbortSignal) => {
     const text = whole.slice(0, MAX_READ).toWellFormed()
     if (!/\p{L}/u.test(text)) return { entities: [], relations: [] }
-    const asked = generateText({
-      model: languageModel,
-      instructions: instructions(known),
-      prompt: text,
-      output: Output.object({ schema: Answer }),
-      abortSignal,
-      maxRetries: 0,
-    })
-    // Read here, because reading what did not come throws as well.
-    const answer = await asked
-      .then(({ output }) => output)
-      .catch((error) => {
-        throw new ModelError(reasonOf('extraction', error, abortSignal), { retryable: true })
-      })
-    return inText(answer, text, options.model)
+    const question = { step: 'extraction', instructions: instructions(known), prompt: text, schema: Answer }
+    return inText(await asked(languageModel, question, abortSignal), text, options.model)
   }
 
   return {
