@@ -7,6 +7,8 @@ const MOST_TENANTS = 50
 export interface Work {
   /** As `tenants_with` knows it. */
   name: string
+  /** Tenants that have some, longest waiting first, where `tenants_with` cannot tell. */
+  waiting?(now: Date, most: number): Statement<{ tenant: string }>
   /** Due is what is older than this, in milliseconds. */
   age?: number
   /** Of the graph: nothing to do where there is none. */
@@ -51,6 +53,11 @@ export async function forTenants({ deps, until, signal }: Round, works: readonly
 }
 
 /** Tenants with work of this sort that is due, longest waiting first. */
-export const tenantsWith = ({ name, age = 0 }: Pick<Work, 'name' | 'age'>, now: Date, most = MOST_TENANTS): Statement<{ tenant: string }> =>
+export const tenantsWith = (
+  { name, age = 0, waiting }: Pick<Work, 'name' | 'age' | 'waiting'>,
+  now: Date,
+  most = MOST_TENANTS,
+): Statement<{ tenant: string }> =>
+  waiting?.(now, most) ??
   sql<{ tenant: string }>`
     select tenant from tenants_with(${name}, ${new Date(now.getTime() - age).toISOString()}::timestamptz, ${most}::int)`

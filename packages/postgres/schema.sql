@@ -58,6 +58,16 @@ create table twofold.api_keys (
   constraint api_keys_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES twofold.tenants(id) ON DELETE CASCADE
 );
 
+create table twofold.archived_events (
+  tenant_id integer not null,
+  session_id uuid not null,
+  last_seq integer not null,
+  tasks text[] not null,
+  events json not null,
+  constraint archived_events_pkey PRIMARY KEY (tenant_id, session_id, last_seq),
+  constraint archived_events_tenant_id_session_id_fkey FOREIGN KEY (tenant_id, session_id) REFERENCES twofold.sessions(tenant_id, id) ON DELETE CASCADE
+);
+
 create table twofold.audit_log (
   tenant_id integer not null,
   id bigint generated always as identity not null,
@@ -67,7 +77,7 @@ create table twofold.audit_log (
   request_id text,
   action text not null,
   target uuid,
-  namespace text collate "C",
+  namespace text collate "C" not null,
   version integer,
   outcome text default 'ok'::text not null,
   constraint audit_log_pkey PRIMARY KEY (tenant_id, id),
@@ -79,6 +89,79 @@ create table twofold.collectable (
   entity_id uuid not null,
   since timestamp with time zone not null,
   constraint collectable_pkey PRIMARY KEY (tenant_id, entity_id)
+);
+
+create table twofold.consolidations (
+  tenant_id integer not null,
+  namespace text collate "C" not null,
+  strategy text not null,
+  every_hours integer not null,
+  due_at timestamp with time zone not null,
+  after_id uuid,
+  updated_by text not null,
+  updated_at timestamp with time zone not null,
+  constraint consolidations_pkey PRIMARY KEY (tenant_id, namespace),
+  constraint consolidations_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES twofold.tenants(id) ON DELETE CASCADE
+);
+
+create table twofold.conversations (
+  tenant_id integer not null,
+  id uuid not null,
+  name text collate "C" not null,
+  namespace text collate "C" not null,
+  subject text collate "C" generated always as (twofold.subject_of(namespace)) stored not null,
+  user_id text,
+  ttl_hours double precision,
+  written integer not null,
+  created_at timestamp with time zone not null,
+  updated_at timestamp with time zone not null,
+  last_at timestamp with time zone not null,
+  expires_at timestamp with time zone not null,
+  constraint conversations_pkey PRIMARY KEY (tenant_id, id),
+  constraint conversations_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES twofold.tenants(id) ON DELETE CASCADE
+);
+
+create table twofold.document_chunks (
+  tenant_id integer not null,
+  memory_id uuid not null,
+  document_id uuid not null,
+  "position" integer,
+  hash text collate "C" not null,
+  label text collate "C" not null,
+  constraint document_chunks_pkey PRIMARY KEY (tenant_id, memory_id),
+  constraint document_chunks_tenant_id_document_id_fkey FOREIGN KEY (tenant_id, document_id) REFERENCES twofold.documents(tenant_id, id) ON DELETE CASCADE,
+  constraint document_chunks_tenant_id_memory_id_fkey FOREIGN KEY (tenant_id, memory_id) REFERENCES twofold.memories(tenant_id, id) ON DELETE CASCADE
+);
+
+create table twofold.documents (
+  tenant_id integer not null,
+  id uuid not null,
+  namespace text collate "C" not null,
+  subject text collate "C" generated always as (twofold.subject_of(namespace)) stored not null,
+  file_path text not null,
+  path_hash text collate "C" not null,
+  title text not null,
+  document_type text collate "C" not null,
+  metadata jsonb not null,
+  content text not null,
+  bytes integer not null,
+  content_hash text collate "C" not null,
+  chunk_count integer not null,
+  to_place integer not null,
+  sync_status text collate "C" not null,
+  failure text,
+  attempts integer default 0 not null,
+  due_at timestamp with time zone,
+  embedding_model text collate "C" not null,
+  last_synced_at timestamp with time zone,
+  version integer default 1 not null,
+  created_by text not null,
+  updated_by text not null,
+  created_at timestamp with time zone not null,
+  updated_at timestamp with time zone not null,
+  removed_at timestamp with time zone,
+  constraint documents_pkey PRIMARY KEY (tenant_id, id),
+  constraint documents_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES twofold.tenants(id) ON DELETE CASCADE
 );
 
 create table twofold.drift (
@@ -123,7 +206,11 @@ create table twofold.entities (
   value text not null,
   explicit boolean default false not null,
   created_at timestamp with time zone not null,
+  merged_into uuid,
+  kept_id uuid,
   constraint entities_pkey PRIMARY KEY (tenant_id, id),
+  constraint entities_kept FOREIGN KEY (tenant_id, kept_id) REFERENCES twofold.entities(tenant_id, id) ON DELETE CASCADE,
+  constraint entities_merged_into FOREIGN KEY (tenant_id, merged_into) REFERENCES twofold.entities(tenant_id, id) ON DELETE CASCADE,
   constraint entities_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES twofold.tenants(id) ON DELETE CASCADE
 );
 
@@ -144,6 +231,17 @@ create table twofold.graph_generations (
   constraint graph_generations_pkey PRIMARY KEY (tenant_id, generation),
   constraint graph_generations_state_check CHECK ((state = ANY (ARRAY['filling'::text, 'retired'::text, 'dropped'::text]))),
   constraint graph_generations_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES twofold.tenants(id) ON DELETE CASCADE
+);
+
+create table twofold.heard (
+  tenant_id integer not null,
+  namespace text collate "C" not null,
+  hash bytea not null,
+  n smallint not null,
+  memory_id uuid,
+  constraint heard_pkey PRIMARY KEY (tenant_id, namespace, hash, n),
+  constraint heard_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES twofold.tenants(id) ON DELETE CASCADE,
+  constraint heard_tenant_id_memory_id_fkey FOREIGN KEY (tenant_id, memory_id) REFERENCES twofold.memories(tenant_id, id) ON DELETE CASCADE
 );
 
 create table twofold.idempotency_keys (
@@ -195,7 +293,9 @@ create table twofold.links (
   confidence double precision generated always as (COALESCE(((properties -> 'confidence'::text))::double precision, (1)::double precision)) stored not null,
   created_at timestamp with time zone not null,
   updated_at timestamp with time zone not null,
-  constraint links_pkey PRIMARY KEY (tenant_id, from_id, type, to_id),
+  from_alias uuid,
+  to_alias uuid,
+  constraint links_by_ends UNIQUE NULLS NOT DISTINCT (tenant_id, from_id, type, to_id, from_alias, to_alias),
   constraint links_tenant_id_from_id_fkey FOREIGN KEY (tenant_id, from_id) REFERENCES twofold.entities(tenant_id, id),
   constraint links_tenant_id_to_id_fkey FOREIGN KEY (tenant_id, to_id) REFERENCES twofold.entities(tenant_id, id)
 );
@@ -239,8 +339,13 @@ CASE
     ELSE NULL::text
 END) stored,
   due_at text collate "C" generated always as ((details ->> 'dueAt'::text)) stored,
+  fades_at timestamp with time zone,
+  ends_at timestamp with time zone generated always as (LEAST(expires_at, fades_at)) stored,
+  superseded_by uuid,
   constraint memories_pkey PRIMARY KEY (tenant_id, id),
-  constraint memories_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES twofold.tenants(id) ON DELETE CASCADE
+  constraint memories_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES twofold.tenants(id) ON DELETE CASCADE,
+  constraint superseded_by_memory FOREIGN KEY (tenant_id, superseded_by) REFERENCES twofold.memories(tenant_id, id) ON DELETE SET NULL (superseded_by),
+  constraint superseded_is_deleted CHECK (((superseded_by IS NULL) OR ((deleted_at IS NOT NULL) AND (superseded_by <> id))))
 );
 
 create table twofold.memory_entities (
@@ -250,7 +355,8 @@ create table twofold.memory_entities (
   namespace text collate "C" not null,
   confidence double precision not null,
   about boolean default false not null,
-  constraint memory_entities_pkey PRIMARY KEY (tenant_id, memory_id, entity_id),
+  alias_id uuid,
+  constraint memory_entities_by_memory UNIQUE NULLS NOT DISTINCT (tenant_id, memory_id, entity_id, alias_id),
   constraint memory_entities_tenant_id_entity_id_fkey FOREIGN KEY (tenant_id, entity_id) REFERENCES twofold.entities(tenant_id, id),
   constraint memory_entities_tenant_id_memory_id_fkey FOREIGN KEY (tenant_id, memory_id) REFERENCES twofold.memories(tenant_id, id) ON DELETE CASCADE
 );
@@ -272,6 +378,7 @@ create table twofold.memory_versions (
   tokenizer smallint not null,
   request_hash bytea,
   idempotency_key text,
+  ended_at timestamp with time zone,
   constraint memory_versions_pkey PRIMARY KEY (tenant_id, memory_id, version),
   constraint memory_versions_tenant_id_memory_id_fkey FOREIGN KEY (tenant_id, memory_id) REFERENCES twofold.memories(tenant_id, id) ON DELETE CASCADE
 );
@@ -284,6 +391,23 @@ create table twofold.migrations (
   constraint migrations_pkey PRIMARY KEY (number)
 );
 
+create table twofold.namespace_policies (
+  tenant_id integer not null,
+  namespace text collate "C" not null,
+  subject text collate "C" generated always as (twofold.subject_of(namespace)) stored not null,
+  keep_versions integer,
+  daily_versions_after_days integer,
+  episodic_days integer,
+  temp_hours integer not null,
+  updated_by text not null,
+  updated_at timestamp with time zone not null,
+  squash_after_namespace text collate "C" not null,
+  squash_after_id uuid not null,
+  squash_at timestamp with time zone,
+  constraint namespace_policies_pkey PRIMARY KEY (tenant_id, namespace),
+  constraint namespace_policies_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES twofold.tenants(id) ON DELETE CASCADE
+);
+
 create table twofold.past_embeddings (
   tenant_id integer not null,
   memory_id uuid not null,
@@ -292,6 +416,17 @@ create table twofold.past_embeddings (
   embedding vector not null,
   constraint past_embeddings_pkey PRIMARY KEY (tenant_id, memory_id, model, version),
   constraint past_embeddings_tenant_id_memory_id_fkey FOREIGN KEY (tenant_id, memory_id) REFERENCES twofold.memories(tenant_id, id) ON DELETE CASCADE
+);
+
+create table twofold.policy_changes (
+  tenant_id integer not null,
+  namespace text collate "C" not null,
+  subject text collate "C" generated always as (twofold.subject_of(namespace)) stored not null,
+  after_namespace text collate "C" not null,
+  after_id uuid not null,
+  since timestamp with time zone not null,
+  constraint policy_changes_pkey PRIMARY KEY (tenant_id, namespace),
+  constraint policy_changes_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES twofold.tenants(id) ON DELETE CASCADE
 );
 
 create table twofold.postings (
@@ -312,7 +447,9 @@ create table twofold.relations (
   to_id uuid not null,
   namespace text collate "C" not null,
   confidence double precision not null,
-  constraint relations_pkey PRIMARY KEY (tenant_id, memory_id, from_id, type, to_id),
+  from_alias uuid,
+  to_alias uuid,
+  constraint relations_by_memory UNIQUE NULLS NOT DISTINCT (tenant_id, memory_id, from_id, type, to_id, from_alias, to_alias),
   constraint relations_tenant_id_from_id_fkey FOREIGN KEY (tenant_id, from_id) REFERENCES twofold.entities(tenant_id, id),
   constraint relations_tenant_id_memory_id_fkey FOREIGN KEY (tenant_id, memory_id) REFERENCES twofold.memories(tenant_id, id) ON DELETE CASCADE,
   constraint relations_tenant_id_to_id_fkey FOREIGN KEY (tenant_id, to_id) REFERENCES twofold.entities(tenant_id, id)
@@ -327,6 +464,18 @@ create table twofold.schedules (
   failed_at timestamp with time zone,
   failure text,
   constraint schedules_pkey PRIMARY KEY (name)
+);
+
+create table twofold.session_events (
+  tenant_id integer not null,
+  session_id uuid not null,
+  seq integer not null,
+  event json not null,
+  bytes integer not null,
+  task_id text,
+  created_at timestamp with time zone not null,
+  constraint session_events_pkey PRIMARY KEY (tenant_id, session_id, seq),
+  constraint session_events_tenant_id_session_id_fkey FOREIGN KEY (tenant_id, session_id) REFERENCES twofold.sessions(tenant_id, id) ON DELETE CASCADE
 );
 
 create table twofold.sessions (
@@ -347,8 +496,20 @@ create table twofold.sessions (
   updated_at timestamp with time zone not null,
   terminated_at timestamp with time zone,
   archived_at timestamp with time zone,
+  archived_seq integer default 0 not null,
+  app_namespace text collate "C" generated always as (('app:'::text || app_name)) stored not null,
   constraint sessions_pkey PRIMARY KEY (tenant_id, id),
   constraint sessions_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES twofold.tenants(id) ON DELETE CASCADE
+);
+
+create table twofold.shared_state (
+  tenant_id integer not null,
+  namespace text collate "C" not null,
+  state jsonb not null,
+  version integer default 1 not null,
+  updated_at timestamp with time zone not null,
+  constraint shared_state_pkey PRIMARY KEY (tenant_id, namespace),
+  constraint shared_state_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES twofold.tenants(id) ON DELETE CASCADE
 );
 
 create table twofold.sync_runs (
@@ -397,6 +558,20 @@ create table twofold.tenants (
   constraint tenants_uuid_key UNIQUE (uuid)
 );
 
+create table twofold.turns (
+  tenant_id integer not null,
+  id uuid not null,
+  conversation_id uuid not null,
+  query text not null,
+  answer text not null,
+  at timestamp with time zone not null,
+  created_at timestamp with time zone not null,
+  expires_at timestamp with time zone not null,
+  memory_id uuid,
+  constraint turns_pkey PRIMARY KEY (tenant_id, id),
+  constraint turns_tenant_id_conversation_id_fkey FOREIGN KEY (tenant_id, conversation_id) REFERENCES twofold.conversations(tenant_id, id) ON DELETE CASCADE
+);
+
 -- Indexes
 
 CREATE INDEX edges_by_from ON graph.edges USING btree (tenant_id, from_id, generation);
@@ -409,9 +584,43 @@ CREATE INDEX nodes_gone ON graph.nodes USING btree (tenant_id, generation, gone_
 
 CREATE INDEX api_keys_by_tenant ON twofold.api_keys USING btree (tenant_id, id);
 
-CREATE INDEX audit_log_by_target ON twofold.audit_log USING btree (tenant_id, target, id);
+CREATE INDEX audit_log_by_action ON twofold.audit_log USING btree (tenant_id, action, at, id);
+
+CREATE INDEX audit_log_by_actor ON twofold.audit_log USING btree (tenant_id, actor, at, id);
+
+CREATE INDEX audit_log_by_behalf ON twofold.audit_log USING btree (tenant_id, on_behalf_of, at, id) WHERE (on_behalf_of IS NOT NULL);
+
+CREATE INDEX audit_log_by_namespace ON twofold.audit_log USING btree (tenant_id, namespace, at, id);
+
+CREATE INDEX audit_log_by_target ON twofold.audit_log USING btree (tenant_id, target, at, id);
+
+CREATE INDEX audit_log_by_time ON twofold.audit_log USING btree (tenant_id, at, id);
 
 CREATE INDEX commitments_by_status ON twofold.memories USING btree (tenant_id, status, namespace, id) WHERE ((kind = 'commitment'::text) AND (deleted_at IS NULL));
+
+CREATE INDEX consolidations_due ON twofold.consolidations USING btree (tenant_id, due_at);
+
+CREATE INDEX conversations_by_last ON twofold.conversations USING btree (tenant_id, last_at);
+
+CREATE UNIQUE INDEX conversations_by_name ON twofold.conversations USING btree (tenant_id, name);
+
+CREATE INDEX conversations_by_namespace ON twofold.conversations USING btree (tenant_id, namespace, id);
+
+CREATE INDEX conversations_expiring ON twofold.conversations USING btree (tenant_id, expires_at);
+
+CREATE INDEX document_chunks_by_position ON twofold.document_chunks USING btree (tenant_id, document_id, "position");
+
+CREATE INDEX documents_by_hash ON twofold.documents USING btree (tenant_id, content_hash, id) WHERE (removed_at IS NULL);
+
+CREATE UNIQUE INDEX documents_by_path ON twofold.documents USING btree (tenant_id, namespace, path_hash) WHERE (removed_at IS NULL);
+
+CREATE INDEX documents_by_status ON twofold.documents USING btree (tenant_id, sync_status, embedding_model, id) WHERE (removed_at IS NULL);
+
+CREATE INDEX documents_by_type ON twofold.documents USING btree (tenant_id, document_type, id) WHERE (removed_at IS NULL);
+
+CREATE INDEX documents_by_update ON twofold.documents USING btree (tenant_id, updated_at, id) WHERE (removed_at IS NULL);
+
+CREATE INDEX documents_due ON twofold.documents USING btree (tenant_id, due_at) WHERE (due_at IS NOT NULL);
 
 CREATE UNIQUE INDEX drift_open ON twofold.drift USING btree (tenant_id, kind, thing, what) WHERE (repaired_at IS NULL);
 
@@ -420,6 +629,10 @@ CREATE INDEX drift_parked ON twofold.drift USING btree (tenant_id, thing) WHERE 
 CREATE INDEX drift_repaired ON twofold.drift USING btree (tenant_id, repaired_at) WHERE (repaired_at IS NOT NULL);
 
 CREATE INDEX embeddings_by_subject ON twofold.embeddings USING btree (tenant_id, model, subject) WHERE live;
+
+CREATE INDEX entities_by_kept ON twofold.entities USING btree (tenant_id, kept_id) WHERE (kept_id IS NOT NULL);
+
+CREATE INDEX entities_by_merger ON twofold.entities USING btree (tenant_id, merged_into) WHERE (merged_into IS NOT NULL);
 
 CREATE UNIQUE INDEX entities_by_name ON twofold.entities USING btree (tenant_id, subject, type, normalized);
 
@@ -430,6 +643,8 @@ CREATE INDEX entity_terms_by_entity ON twofold.entity_terms USING btree (tenant_
 CREATE UNIQUE INDEX graph_generations_filling ON twofold.graph_generations USING btree (tenant_id) WHERE (state = 'filling'::text);
 
 CREATE INDEX graph_generations_retired ON twofold.graph_generations USING btree (since) WHERE (state = 'retired'::text);
+
+CREATE INDEX heard_by_memory ON twofold.heard USING btree (tenant_id, memory_id);
 
 CREATE INDEX idempotency_keys_by_age ON twofold.idempotency_keys USING btree (tenant_id, created_at);
 
@@ -447,11 +662,17 @@ CREATE INDEX ledger_parked ON twofold.ledger USING btree (tenant_id, parked_at) 
 
 CREATE INDEX ledger_tombstones ON twofold.ledger USING btree (tenant_id, tombstone_at) WHERE (tombstone_at IS NOT NULL);
 
+CREATE INDEX links_by_from_alias ON twofold.links USING btree (tenant_id, from_alias) WHERE (from_alias IS NOT NULL);
+
 CREATE INDEX links_by_to ON twofold.links USING btree (tenant_id, to_id);
+
+CREATE INDEX links_by_to_alias ON twofold.links USING btree (tenant_id, to_alias) WHERE (to_alias IS NOT NULL);
 
 CREATE INDEX memories_by_creator ON twofold.memories USING btree (tenant_id, created_by, id);
 
-CREATE UNIQUE INDEX memories_by_key ON twofold.memories USING btree (tenant_id, namespace, key) WHERE ((key IS NOT NULL) AND (deleted_at IS NULL));
+CREATE INDEX memories_by_former_key ON twofold.memories USING btree (tenant_id, namespace, key, deleted_at) INCLUDE (id, pending_until) WHERE ((key IS NOT NULL) AND (deleted_at IS NOT NULL));
+
+CREATE UNIQUE INDEX memories_by_key ON twofold.memories USING btree (tenant_id, namespace, key) INCLUDE (id, version, pending_until) WHERE ((key IS NOT NULL) AND (deleted_at IS NULL));
 
 CREATE INDEX memories_by_kind ON twofold.memories USING btree (tenant_id, kind, namespace, id) WHERE ((kind <> 'note'::text) AND (deleted_at IS NULL));
 
@@ -461,23 +682,49 @@ CREATE UNIQUE INDEX memories_by_row ON twofold.memories USING btree (tenant_id, 
 
 CREATE INDEX memories_by_session ON twofold.memories USING btree (tenant_id, session_id, id) WHERE (session_id IS NOT NULL);
 
+CREATE INDEX memories_by_superseder ON twofold.memories USING btree (tenant_id, superseded_by) WHERE (superseded_by IS NOT NULL);
+
+CREATE INDEX memories_by_task ON twofold.memories USING btree (tenant_id, task_id, id) WHERE (task_id IS NOT NULL);
+
+CREATE INDEX memories_by_type ON twofold.memories USING btree (tenant_id, type, updated_at, id);
+
 CREATE INDEX memories_by_update ON twofold.memories USING btree (tenant_id, updated_at, id);
 
-CREATE INDEX memories_expiring ON twofold.memories USING btree (tenant_id, expires_at) WHERE ((expires_at IS NOT NULL) AND (deleted_at IS NULL));
+CREATE INDEX memories_expiring ON twofold.memories USING btree (tenant_id, ends_at) WHERE ((ends_at IS NOT NULL) AND (deleted_at IS NULL));
+
+CREATE INDEX memories_live ON twofold.memories USING btree (tenant_id, namespace, type, id) INCLUDE (pending_until, ends_at, updated_at) WHERE (deleted_at IS NULL);
 
 CREATE INDEX memories_owing_models ON twofold.memories USING btree (tenant_id, id) WHERE ((owes_embedding OR owes_entities) AND (deleted_at IS NULL));
 
 CREATE INDEX memories_pending ON twofold.memories USING btree (tenant_id, pending_until) WHERE (pending_until IS NOT NULL);
 
+CREATE INDEX memory_entities_by_alias ON twofold.memory_entities USING btree (tenant_id, alias_id) WHERE (alias_id IS NOT NULL);
+
 CREATE INDEX memory_entities_by_entity ON twofold.memory_entities USING btree (tenant_id, entity_id, memory_id);
 
 CREATE INDEX memory_versions_by_time ON twofold.memory_versions USING btree (tenant_id, namespace, at);
 
+CREATE INDEX namespace_policies_to_squash ON twofold.namespace_policies USING btree (tenant_id, squash_at) WHERE (squash_at IS NOT NULL);
+
 CREATE INDEX relations_by_from ON twofold.relations USING btree (tenant_id, from_id);
+
+CREATE INDEX relations_by_from_alias ON twofold.relations USING btree (tenant_id, from_alias) WHERE (from_alias IS NOT NULL);
 
 CREATE INDEX relations_by_to ON twofold.relations USING btree (tenant_id, to_id);
 
+CREATE INDEX relations_by_to_alias ON twofold.relations USING btree (tenant_id, to_alias) WHERE (to_alias IS NOT NULL);
+
+CREATE INDEX sessions_by_app_and_user ON twofold.sessions USING btree (tenant_id, app_name, user_id, id);
+
 CREATE UNIQUE INDEX sessions_by_name ON twofold.sessions USING btree (tenant_id, name);
+
+CREATE INDEX sessions_by_project ON twofold.sessions USING btree (tenant_id, project_id, id) WHERE (project_id IS NOT NULL);
+
+CREATE INDEX sessions_by_status ON twofold.sessions USING btree (tenant_id, status, id);
+
+CREATE INDEX sessions_by_status_and_update ON twofold.sessions USING btree (tenant_id, status, updated_at, id);
+
+CREATE INDEX sessions_by_user ON twofold.sessions USING btree (tenant_id, namespace, id);
 
 CREATE INDEX sync_runs_by_time ON twofold.sync_runs USING btree (tenant_id, started_at);
 
@@ -486,6 +733,10 @@ CREATE UNIQUE INDEX sync_runs_exclusive ON twofold.sync_runs USING btree (tenant
 CREATE INDEX sync_runs_last ON twofold.sync_runs USING btree (tenant_id, operation, started_at);
 
 CREATE INDEX sync_runs_open ON twofold.sync_runs USING btree (tenant_id, started_at) WHERE (ended_at IS NULL);
+
+CREATE INDEX turns_by_time ON twofold.turns USING btree (tenant_id, conversation_id, at, id) INCLUDE (expires_at);
+
+CREATE INDEX turns_expiring ON twofold.turns USING btree (tenant_id, expires_at);
 
 -- Views
 
@@ -524,6 +775,8 @@ create view twofold.readable_memories with (security_invoker=true) as
     details,
     status,
     due_at,
+    fades_at,
+    ends_at,
     twofold.memory_json(m.*) AS "json"
    FROM twofold.memories m
   WHERE (pending_until IS NULL);
@@ -562,13 +815,46 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION twofold.act_for_source(named text, source text, scope text, request_id text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'twofold', 'pg_temp'
+AS $function$
+declare
+  holder record;
+begin
+  select t.* into holder from tenants t
+  where case when named ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then t.uuid::text = named else t.name = named end;
+  if not found then
+    perform refuse('not_found', 'There is no such tenant.');
+  end if;
+  if holder.suspended_at is not null then
+    perform refuse('forbidden', 'The tenant is suspended.');
+  end if;
+  perform set_config('twofold.tenant', holder.id::text, true), set_config('twofold.actor', 'queue:' || source, true),
+    set_config('twofold.lows', '{""}', true), set_config('twofold.highs', array[U&'\+10FFFF']::text, true),
+    set_config('twofold.request', coalesce(request_id, ''), true), set_config('twofold.behalf', '', true);
+  return jsonb_build_object('tenant', holder.uuid, 'keyId', '00000000-0000-0000-0000-000000000000', 'scopes', array[scope], 'grants', array['*']);
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION twofold.ancestors_of(namespace text)
+ RETURNS text[]
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+AS $function$
+  select array_agg(array_to_string(s.parts[1:n], ':')) from (select string_to_array(namespace, ':') as parts) s, generate_series(1, cardinality(s.parts)) n
+$function$
+;
+
 CREATE OR REPLACE FUNCTION twofold.audit(act text, targets uuid[], namespaces text[], versions integer[], at timestamp with time zone)
  RETURNS void
  LANGUAGE sql
 AS $function$
   insert into twofold.audit_log (tenant_id, at, actor, on_behalf_of, request_id, action, target, namespace, version)
   select twofold.current_tenant(), at, twofold.current_actor(), nullif(current_setting('twofold.behalf', true), ''),
-    nullif(current_setting('twofold.request', true), ''), act, t.target, t.namespace, t.version
+    nullif(current_setting('twofold.request', true), ''), act, t.target, coalesce(t.namespace, ''), t.version
   from unnest(targets, namespaces, versions) t (target, namespace, version)
 $function$
 ;
@@ -657,7 +943,7 @@ CREATE OR REPLACE FUNCTION twofold.bucket_of(id uuid)
 AS $function$ select (((get_byte(uuid_send(id), 14) & 3) << 8) | get_byte(uuid_send(id), 15))::smallint $function$
 ;
 
-CREATE OR REPLACE FUNCTION twofold.claim(wanted_key text, wanted_part integer, wanted_operation text, hash bytea, wanted_targets jsonb, at timestamp with time zone)
+CREATE OR REPLACE FUNCTION twofold.claim(wanted_key text, wanted_part integer, wanted_operation text, hash bytea, wanted_targets jsonb, at timestamp with time zone, retry interval DEFAULT NULL::interval)
  RETURNS void
  LANGUAGE plpgsql
 AS $function$
@@ -668,7 +954,10 @@ begin
   values (twofold.current_tenant(), twofold.current_actor(), wanted_key, wanted_part, wanted_operation, hash, wanted_targets, at)
   on conflict (tenant_id, key_id, key, part) do update
     set operation = excluded.operation, request_hash = excluded.request_hash, targets = excluded.targets, created_at = excluded.created_at
-    where k.created_at < at - interval '24 hours';
+    where k.created_at < at - coalesce(retry, interval '24 hours')
+      or (retry is not null and (k.request_hash is null or exists (
+        select from jsonb_to_recordset(k.targets) t (id uuid)
+        join twofold.memories m on m.tenant_id = twofold.current_tenant() and m.id = t.id where m.deleted_at is not null)));
   if found then
     return;
   end if;
@@ -702,6 +991,19 @@ CREATE OR REPLACE FUNCTION twofold.current_tenant()
 AS $function$ select nullif(current_setting('twofold.tenant', true), '')::int $function$
 ;
 
+CREATE OR REPLACE FUNCTION twofold.document_json(d twofold.documents, model text)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE PARALLEL SAFE
+AS $function$
+  select jsonb_build_object('id', d.id, 'namespace', d.namespace, 'filePath', d.file_path, 'title', d.title, 'documentType', d.document_type,
+    'metadata', d.metadata, 'contentHash', d.content_hash, 'bytes', d.bytes, 'chunkCount', d.chunk_count, 'embeddingModel', d.embedding_model,
+    'syncStatus', case when d.sync_status = 'synced' and d.embedding_model <> model then 'stale' else d.sync_status end, 'failure', d.failure,
+    'lastSyncedAt', twofold.iso(d.last_synced_at), 'version', d.version, 'createdBy', d.created_by, 'updatedBy', d.updated_by,
+    'createdAt', twofold.iso(d.created_at), 'updatedAt', twofold.iso(d.updated_at))
+$function$
+;
+
 CREATE OR REPLACE FUNCTION twofold.end_schedule(schedule text, round uuid, at timestamp with time zone, what text)
  RETURNS void
  LANGUAGE sql
@@ -712,6 +1014,24 @@ AS $function$
     failed_at = case when what is null then s.failed_at else at end
   where s.name = schedule and s.holder = round
 $function$
+;
+
+CREATE OR REPLACE FUNCTION twofold.end_temporary()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+declare
+  own text := 'temp:' || old.name;
+  at timestamptz := coalesce(new.terminated_at, clock_timestamp());
+begin
+  update twofold.memories m set fades_at = least(m.fades_at, at)
+  where m.tenant_id = old.tenant_id and m.deleted_at is null and twofold.visible(m.namespace) and m.id in (
+    select t.id from twofold.memories t where t.tenant_id = old.tenant_id and t.namespace = own
+    union all select t.id from twofold.memories t where t.tenant_id = old.tenant_id and t.namespace >= own || ':' and t.namespace < own || ';'
+    union all select t.id from twofold.memories t
+      where t.tenant_id = old.tenant_id and t.session_id = old.name and t.namespace >= 'temp:' and t.namespace < 'temp;');
+  return null;
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION twofold.ensure_tenant(tenant uuid, tenant_name text, key_id uuid, key_hash bytea, at timestamp with time zone)
@@ -742,6 +1062,43 @@ CREATE OR REPLACE FUNCTION twofold.entity_node(e twofold.entities)
 AS $function$
   select jsonb_build_object('id', e.id, 'kind', 'entity', 'type', e.type, 'value', e.value, 'normalized', e.normalized,
     'subject', e.subject, 'createdAt', twofold.iso(e.created_at))
+$function$
+;
+
+CREATE OR REPLACE FUNCTION twofold.fade()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  new.fades_at := twofold.fades_at(new.tenant_id, new.namespace, new.type, new.importance, new.expires_at, new.updated_at);
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION twofold.fades_at(tenant integer, place text, type text, importance double precision, expires_at timestamp with time zone, at timestamp with time zone)
+ RETURNS timestamp with time zone
+ LANGUAGE sql
+ STABLE PARALLEL SAFE
+AS $function$
+  select at + interval '1 hour' * case
+    when expires_at is not null then null
+    when split_part(place, ':', 1) = 'temp' then p.temp_hours
+    when type = 'episodic' and importance < 8 then 24 * p.episodic_days
+  end
+  from twofold.policy_of(tenant, place) p
+$function$
+;
+
+CREATE OR REPLACE FUNCTION twofold.forget_audit(before timestamp with time zone, most integer)
+ RETURNS integer
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'twofold', 'pg_temp'
+AS $function$
+  with old as (
+    select a.id from audit_log a where a.tenant_id = current_tenant() and a.at < least(before, now() - interval '1 day') order by a.at limit most),
+  gone as (delete from audit_log a using old where a.tenant_id = current_tenant() and a.id = old.id returning 1)
+  select count(*)::int from gone
 $function$
 ;
 
@@ -836,6 +1193,55 @@ AS $function$
     'createdBy', m.created_by, 'updatedBy', m.updated_by, 'createdAt', twofold.iso(m.created_at), 'updatedAt', twofold.iso(m.updated_at),
     'deletedAt', twofold.iso(m.deleted_at))
     || coalesce(m.details, '{}') || case when m.status is null then '{}' else jsonb_build_object('status', m.status) end
+    || case when m.superseded_by is null then '{}' else jsonb_build_object('supersededBy', m.superseded_by) end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION twofold.merge_patch(target jsonb, patch jsonb)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ IMMUTABLE PARALLEL SAFE
+AS $function$
+declare
+  merged jsonb := case when jsonb_typeof(target) = 'object' then target else '{}' end;
+begin
+  if jsonb_typeof(patch) <> 'object' then
+    return patch;
+  end if;
+  return (merged - array(select key from jsonb_each(patch) where value = 'null'))
+    || coalesce((select jsonb_object_agg(key, twofold.merge_patch(merged -> key, value)) from jsonb_each(patch) where value <> 'null'), '{}');
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION twofold.note_audit(notes jsonb)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'twofold', 'pg_temp'
+AS $function$
+  insert into audit_log (tenant_id, at, actor, on_behalf_of, request_id, action, target, namespace, outcome)
+  select k.tenant_id, n.at, k.id::text, n."onBehalfOf", n."requestId", n.action, coalesce(n.target, s.id, c.id),
+    coalesce(n.namespace, s.namespace, c.namespace,
+      (select m.namespace from memories m where m.tenant_id = k.tenant_id and m.id = n.target),
+      (select e.subject from entities e where e.tenant_id = k.tenant_id and e.id = n.target), ''),
+    n.outcome
+  from jsonb_to_recordset(notes) n
+    (at timestamptz, key uuid, hash text, "onBehalfOf" text, "requestId" text, action text, target uuid, named text, namespace text, outcome text)
+  cross join lateral (
+    select a.tenant_id, a.id from api_keys a where a.id = n.key
+    union all select a.tenant_id, a.id from api_keys a where n.key is null and a.hash = decode(n.hash, 'hex')
+    union all select a.tenant_id, a.id from api_keys a where n.key is null and a.former_hash = decode(n.hash, 'hex')) k
+  left join sessions s on n.action like 'sessions.%' and s.tenant_id = k.tenant_id and s.name = n.named
+  left join conversations c on n.action like 'conversations.%' and c.tenant_id = k.tenant_id and c.name = n.named
+$function$
+;
+
+CREATE OR REPLACE FUNCTION twofold.other_spelling(key text)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+AS $function$
+  select case when starts_with(key, 'session:') then substr(key, 9) when strpos(key, ':') = 0 then 'session:' || key end
 $function$
 ;
 
@@ -850,6 +1256,30 @@ AS $function$
   on conflict (tenant_id, id) do update set
     revision = ledger.revision + 1, attempts = 0, not_before = null, parked_at = null, failure = null,
     owed_since = case when ledger.revision = ledger.shown then excluded.owed_since else ledger.owed_since end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION twofold.owe_superseder()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  if old.tenant_id = twofold.current_tenant() then
+    perform twofold.owe('memory', array[old.superseded_by, old.id], array[old.subject, old.subject], clock_timestamp());
+  end if;
+  return null;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION twofold.policy_of(tenant integer, place text)
+ RETURNS TABLE(namespace text, keep_versions integer, daily_versions_after_days integer, episodic_days integer, temp_hours integer, updated_by text, updated_at timestamp with time zone)
+ LANGUAGE sql
+ STABLE PARALLEL SAFE
+AS $function$
+  (select p.namespace, p.keep_versions, p.daily_versions_after_days, p.episodic_days, p.temp_hours, p.updated_by, p.updated_at
+    from twofold.namespace_policies p where p.tenant_id = tenant and p.namespace = any (twofold.ancestors_of(place)) order by length(p.namespace) desc limit 1)
+  union all (select null, null, null, 90, 24, null, null)
+  limit 1
 $function$
 ;
 
@@ -907,8 +1337,29 @@ CREATE OR REPLACE FUNCTION twofold.session_json(s twofold.sessions)
  STABLE PARALLEL SAFE
 AS $function$
   select jsonb_build_object('id', s.name, 'appName', s.app_name, 'userId', s.user_id, 'projectId', s.project_id, 'status', s.status,
-    'state', s.state, 'metadata', s.metadata, 'eventCount', s.last_seq, 'version', s.version, 'createdAt', twofold.iso(s.created_at),
+    'state', twofold.state_of(s), 'metadata', s.metadata, 'eventCount', s.last_seq, 'version', s.version, 'createdAt', twofold.iso(s.created_at),
     'updatedAt', twofold.iso(s.updated_at), 'terminatedAt', twofold.iso(s.terminated_at), 'archivedAt', twofold.iso(s.archived_at))
+$function$
+;
+
+CREATE OR REPLACE FUNCTION twofold.spelled_as_in(state jsonb, given jsonb)
+ RETURNS jsonb
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+AS $function$
+  select coalesce(jsonb_object_agg(case when state ? twofold.other_spelling(g.key) then twofold.other_spelling(g.key) else g.key end, g.value), '{}')
+  from jsonb_each(given) g
+$function$
+;
+
+CREATE OR REPLACE FUNCTION twofold.state_of(s twofold.sessions)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE PARALLEL SAFE
+AS $function$
+  select s.state
+    || coalesce((select u.state from twofold.shared_state u where u.tenant_id = s.tenant_id and u.namespace = s.namespace), '{}')
+    || coalesce((select a.state from twofold.shared_state a where a.tenant_id = s.tenant_id and a.namespace = s.app_namespace and twofold.visible(a.namespace)), '{}')
 $function$
 ;
 
@@ -978,7 +1429,7 @@ AS $function$
       where m.tenant_id = t.id and (m.owes_embedding or m.owes_entities) and m.deleted_at is null and m.pending_until is null limit 1)
     where work = 'models'
     union all select min(m.pending_until) from memories m where work = 'pending' and m.tenant_id = t.id and m.pending_until <= at
-    union all select min(m.expires_at) from memories m where work = 'expired' and m.tenant_id = t.id and m.deleted_at is null and m.expires_at <= at
+    union all select min(m.ends_at) from memories m where work = 'expired' and m.tenant_id = t.id and m.deleted_at is null and m.ends_at <= at
     union all select min(c.since) from collectable c where work = 'collect' and c.tenant_id = t.id
     union all select min(l.tombstone_at) from ledger l where work = 'tombstones' and l.tenant_id = t.id and l.tombstone_at <= at
     union all select min(k.created_at) from idempotency_keys k where work = 'requests' and k.tenant_id = t.id and k.created_at <= at
@@ -999,8 +1450,38 @@ AS $function$
         select coalesce(max(r.started_at) - interval '2 minutes', '-infinity') from sync_runs r
         where r.tenant_id = t.id and r.operation = 'incremental' and r.ended_at is not null)
         and not exists (select from sync_runs r where r.tenant_id = t.id and r.operation = 'incremental' and r.ended_at is null)
+  
+    union all select min(u.expires_at) from turns u where work = 'turns' and u.tenant_id = t.id and u.expires_at <= tenants_with.at
+    union all select min(c.expires_at) from conversations c where work = 'turns' and c.tenant_id = t.id and c.expires_at <= at
+    union all select min(a.at) from audit_log a where work = 'audit' and a.tenant_id = t.id and a.at <= tenants_with.at
+  
+    union all select min(c.since) from policy_changes c where work = 'policies' and c.tenant_id = t.id and c.since <= at
+    union all select min(p.squash_at) from namespace_policies p where work = 'squash' and p.tenant_id = t.id and p.squash_at <= at
+  
+    union all select min(c.due_at) from consolidations c where work = 'consolidate' and c.tenant_id = t.id and c.due_at <= at
   ) w on w.since is not null
   order by w.since
+  limit most
+$function$
+;
+
+CREATE OR REPLACE FUNCTION twofold.tenants_with_documents(model text, at timestamp with time zone, most integer)
+ RETURNS TABLE(tenant uuid)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'twofold', 'pg_temp'
+AS $function$
+  select t.uuid
+  from tenants t
+  join lateral (
+    select min(d.due_at) as since from documents d where d.tenant_id = t.id and d.due_at <= at
+    union all
+    select min(d.updated_at) from documents d
+    where d.tenant_id = t.id and d.removed_at is null and d.sync_status = 'synced' and d.due_at is null
+      and (d.embedding_model < model collate "C" or d.embedding_model > model collate "C")
+  ) w on w.since is not null
+  group by t.uuid
+  order by min(w.since)
   limit most
 $function$
 ;
@@ -1024,6 +1505,18 @@ AS $function$
 $function$
 ;
 
+-- Triggers
+
+CREATE TRIGGER fading BEFORE INSERT OR UPDATE OF type, importance, expires_at ON twofold.memories FOR EACH ROW WHEN (((new.type = 'episodic'::text) OR (new.namespace ~~ 'temp:%'::text) OR (new.fades_at IS NOT NULL))) EXECUTE FUNCTION twofold.fade();
+
+CREATE TRIGGER superseded_gone AFTER DELETE ON twofold.memories FOR EACH ROW WHEN ((old.superseded_by IS NOT NULL)) EXECUTE FUNCTION twofold.owe_superseder();
+
+CREATE TRIGGER unsuperseded AFTER UPDATE OF superseded_by ON twofold.memories FOR EACH ROW WHEN (((old.superseded_by IS NOT NULL) AND (new.superseded_by IS NULL))) EXECUTE FUNCTION twofold.owe_superseder();
+
+CREATE TRIGGER ended AFTER UPDATE OF terminated_at ON twofold.sessions FOR EACH ROW WHEN (((old.terminated_at IS NULL) AND (new.terminated_at IS NOT NULL))) EXECUTE FUNCTION twofold.end_temporary();
+
+CREATE TRIGGER removed AFTER DELETE ON twofold.sessions FOR EACH ROW WHEN ((old.terminated_at IS NULL)) EXECUTE FUNCTION twofold.end_temporary();
+
 -- Row-level security
 
 alter table graph.edges enable row level security;
@@ -1032,9 +1525,19 @@ alter table graph.nodes enable row level security;
 
 alter table twofold.api_keys enable row level security;
 
+alter table twofold.archived_events enable row level security;
+
 alter table twofold.audit_log enable row level security;
 
 alter table twofold.collectable enable row level security;
+
+alter table twofold.consolidations enable row level security;
+
+alter table twofold.conversations enable row level security;
+
+alter table twofold.document_chunks enable row level security;
+
+alter table twofold.documents enable row level security;
 
 alter table twofold.drift enable row level security;
 
@@ -1045,6 +1548,8 @@ alter table twofold.entities enable row level security;
 alter table twofold.entity_terms enable row level security;
 
 alter table twofold.graph_generations enable row level security;
+
+alter table twofold.heard enable row level security;
 
 alter table twofold.idempotency_keys enable row level security;
 
@@ -1058,15 +1563,25 @@ alter table twofold.memory_entities enable row level security;
 
 alter table twofold.memory_versions enable row level security;
 
+alter table twofold.namespace_policies enable row level security;
+
 alter table twofold.past_embeddings enable row level security;
+
+alter table twofold.policy_changes enable row level security;
 
 alter table twofold.postings enable row level security;
 
 alter table twofold.relations enable row level security;
 
+alter table twofold.session_events enable row level security;
+
 alter table twofold.sessions enable row level security;
 
+alter table twofold.shared_state enable row level security;
+
 alter table twofold.sync_runs enable row level security;
+
+alter table twofold.turns enable row level security;
 
 create policy tenant on graph.edges for all to twofold_app
   using (tenant_id = twofold.current_tenant())
@@ -1080,11 +1595,31 @@ create policy tenant on twofold.api_keys for all to twofold_app
   using (tenant_id = twofold.current_tenant())
   with check (tenant_id = twofold.current_tenant());
 
+create policy tenant on twofold.archived_events for all to twofold_app
+  using (tenant_id = twofold.current_tenant())
+  with check (tenant_id = twofold.current_tenant());
+
 create policy tenant on twofold.audit_log for all to twofold_app
   using (tenant_id = twofold.current_tenant())
   with check (tenant_id = twofold.current_tenant());
 
 create policy tenant on twofold.collectable for all to twofold_app
+  using (tenant_id = twofold.current_tenant())
+  with check (tenant_id = twofold.current_tenant());
+
+create policy tenant on twofold.consolidations for all to twofold_app
+  using (tenant_id = twofold.current_tenant())
+  with check (tenant_id = twofold.current_tenant());
+
+create policy tenant on twofold.conversations for all to twofold_app
+  using (tenant_id = twofold.current_tenant())
+  with check (tenant_id = twofold.current_tenant());
+
+create policy tenant on twofold.document_chunks for all to twofold_app
+  using (tenant_id = twofold.current_tenant())
+  with check (tenant_id = twofold.current_tenant());
+
+create policy tenant on twofold.documents for all to twofold_app
   using (tenant_id = twofold.current_tenant())
   with check (tenant_id = twofold.current_tenant());
 
@@ -1105,6 +1640,10 @@ create policy tenant on twofold.entity_terms for all to twofold_app
   with check (tenant_id = twofold.current_tenant());
 
 create policy tenant on twofold.graph_generations for all to twofold_app
+  using (tenant_id = twofold.current_tenant())
+  with check (tenant_id = twofold.current_tenant());
+
+create policy tenant on twofold.heard for all to twofold_app
   using (tenant_id = twofold.current_tenant())
   with check (tenant_id = twofold.current_tenant());
 
@@ -1132,7 +1671,15 @@ create policy tenant on twofold.memory_versions for all to twofold_app
   using (tenant_id = twofold.current_tenant())
   with check (tenant_id = twofold.current_tenant());
 
+create policy tenant on twofold.namespace_policies for all to twofold_app
+  using (tenant_id = twofold.current_tenant())
+  with check (tenant_id = twofold.current_tenant());
+
 create policy tenant on twofold.past_embeddings for all to twofold_app
+  using (tenant_id = twofold.current_tenant())
+  with check (tenant_id = twofold.current_tenant());
+
+create policy tenant on twofold.policy_changes for all to twofold_app
   using (tenant_id = twofold.current_tenant())
   with check (tenant_id = twofold.current_tenant());
 
@@ -1144,11 +1691,23 @@ create policy tenant on twofold.relations for all to twofold_app
   using (tenant_id = twofold.current_tenant())
   with check (tenant_id = twofold.current_tenant());
 
+create policy tenant on twofold.session_events for all to twofold_app
+  using (tenant_id = twofold.current_tenant())
+  with check (tenant_id = twofold.current_tenant());
+
 create policy tenant on twofold.sessions for all to twofold_app
   using (tenant_id = twofold.current_tenant())
   with check (tenant_id = twofold.current_tenant());
 
+create policy tenant on twofold.shared_state for all to twofold_app
+  using (tenant_id = twofold.current_tenant())
+  with check (tenant_id = twofold.current_tenant());
+
 create policy tenant on twofold.sync_runs for all to twofold_app
+  using (tenant_id = twofold.current_tenant())
+  with check (tenant_id = twofold.current_tenant());
+
+create policy tenant on twofold.turns for all to twofold_app
   using (tenant_id = twofold.current_tenant())
   with check (tenant_id = twofold.current_tenant());
 
@@ -1158,7 +1717,17 @@ grant delete, insert, select, update on graph.edges to twofold_app;
 
 grant delete, insert, select, update on graph.nodes to twofold_app;
 
+grant delete, insert, select, update on twofold.archived_events to twofold_app;
+
 grant delete, insert, select, update on twofold.collectable to twofold_app;
+
+grant delete, insert, select, update on twofold.consolidations to twofold_app;
+
+grant delete, insert, select, update on twofold.conversations to twofold_app;
+
+grant delete, insert, select, update on twofold.document_chunks to twofold_app;
+
+grant delete, insert, select, update on twofold.documents to twofold_app;
 
 grant delete, insert, select, update on twofold.drift to twofold_app;
 
@@ -1167,6 +1736,8 @@ grant delete, insert, select, update on twofold.embeddings to twofold_app;
 grant delete, insert, select, update on twofold.entities to twofold_app;
 
 grant delete, insert, select, update on twofold.entity_terms to twofold_app;
+
+grant delete, insert, select, update on twofold.heard to twofold_app;
 
 grant delete, insert, select, update on twofold.idempotency_keys to twofold_app;
 
@@ -1178,15 +1749,25 @@ grant delete, insert, select, update on twofold.memory_entities to twofold_app;
 
 grant delete, insert, select, update on twofold.memory_versions to twofold_app;
 
+grant delete, insert, select, update on twofold.namespace_policies to twofold_app;
+
 grant delete, insert, select, update on twofold.past_embeddings to twofold_app;
+
+grant delete, insert, select, update on twofold.policy_changes to twofold_app;
 
 grant delete, insert, select, update on twofold.postings to twofold_app;
 
 grant delete, insert, select, update on twofold.relations to twofold_app;
 
+grant delete, insert, select, update on twofold.session_events to twofold_app;
+
 grant delete, insert, select, update on twofold.sessions to twofold_app;
 
+grant delete, insert, select, update on twofold.shared_state to twofold_app;
+
 grant delete, insert, select, update on twofold.sync_runs to twofold_app;
+
+grant delete, insert, select, update on twofold.turns to twofold_app;
 
 grant delete, select on twofold.graph_generations to twofold_app;
 

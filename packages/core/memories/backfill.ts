@@ -12,22 +12,27 @@ interface Owing {
   memory: Memory
   owes_embedding: boolean
   owes_entities: boolean
+  chunk: boolean
 }
 
 /**
  * Makes up what models owe a tenant: vectors and entities that were not there in time when something was remembered.
  * A memory that changes meanwhile keeps what the change brought. Answers how many memories were looked at; a model that is
- * still down leaves them owed.
+ * still down leaves them owed. Chunks come last, since there may be thousands of them; their vectors are made by the sync of
+ * their document.
  */
 export async function backfill(deps: Deps, tenant: string, most: number, signal: AbortSignal): Promise<number> {
   const [rows] = await deps.db.asTenant(tenant, [
-    sql<Owing>`select m.json as memory, m.owes_embedding, m.owes_entities from readable_memories m
-      where m.tenant_id = current_tenant() and (m.owes_embedding or m.owes_entities) and m.deleted_at is null order by m.id limit ${most}::int`,
+    sql<Owing>`select m.json as memory, m.owes_embedding, m.owes_entities, m.chunk
+      from (
+        select m.*, exists (select from document_chunks c where c.tenant_id = m.tenant_id and c.memory_id = m.id) as chunk from readable_memories m
+        where m.tenant_id = current_tenant() and (m.owes_embedding or m.owes_entities) and m.deleted_at is null) m
+      where not m.chunk or m.owes_entities order by m.chunk, m.id limit ${most}::int`,
   ])
   await fillEmbeddings(
     deps,
     tenant,
-    rows.filter((row) => row.owes_embedding).map((row) => row.memory),
+    rows.filter((row) => row.owes_embedding && !row.chunk).map((row) => row.memory),
     signal,
   )
   await fillEntities(
@@ -39,13 +44,15 @@ export async function backfill(deps: Deps, tenant: string, most: number, signal:
   return rows.length
 }
 
-async function fillEmbeddings(deps: Deps, tenant: string, memories: readonly Memory[], signal: AbortSignal): Promise<void> {
-  if (memories.length === 0) return
+/** Makes the vectors that these memories owe. Answers how many it made; those that the model could not make in time stay owed. */
+export async function fillEmbeddings(deps: Deps, tenant: string, memories: readonly Memory[], signal: AbortSignal): Promise<number> {
+  if (memories.length === 0) return 0
   const vectors = await embedTexts(deps, memories.map(textOf), signal, 'background')
   const made = memories.flatMap((m, i) => (vectors[i] ? [{ id: m.id, version: m.version, embedding: vectorText(vectors[i]) }] : []))
-  if (made.length === 0) return
+  if (made.length === 0) return 0
   await deps.db.asTenant(tenant, [storeOwed(made, deps.embedder.model)])
   await deps.cache.invalidate(tenant, [])
+  return made.length
 }
 
 /** A vector's version is the first that had this content, so that a search as of then finds the one it had. */
