@@ -97,8 +97,26 @@ describe('what is known around it', () => {
     expect(context.relations).toMatchObject([
       { from: { value: 'Ada' }, type: 'works_at', to: { value: 'Acme' }, properties: { confidence: 1 } },
     ])
-    expect(context).toMatchObject({ entity: { value: 'Ada' }, lastMentionedAt: '2025-06-01T00:00:00.000Z', degraded: [] })
-    expect((await ask('Ada', '/context?limit=1')).memories).toHaveLength(1)
+    expect(context).toMatchObject({
+      ...{ entity: { value: 'Ada' }, firstMentionedAt: '2025-01-01T00:00:00.000Z', lastMentionedAt: '2025-06-01T00:00:00.000Z' },
+      ...{ aliases: [], cut: false, degraded: [] },
+    })
+    const short = await ask('Ada', '/context?limit=1')
+    expect([short.memories.length, short.commitments.length, short.cut]).toEqual([1, 1, true])
+  })
+
+  test('and what is mentioned beside it, most often first, in what the key may see', async () => {
+    const with_ = (...names: string[]) => ({ entities: ['Ada', ...names].map((value) => ({ type: 'person', value })) })
+    await know('1', with_('Bert', 'Carl'))
+    await know('2', with_('Carl'))
+    await know('3', { ...with_('Dora', 'Carl', 'Bert'), namespace: 'user:alice:work' })
+    await know('4', { entities: [{ type: 'person', value: 'Eve' }] })
+    const beside = async (what = '', key?: string) =>
+      (await ask('Ada', `/context${what}`, key)).coMentioned.map((each: any) => `${each.entity.value} ${each.memories}`)
+    expect(await beside()).toEqual(['Carl 3', 'Bert 2', 'Dora 1'])
+    expect(await beside('?limit=2')).toEqual(['Carl 3', 'Bert 2'])
+    const narrow = await tenant.keyFor(['graph:read'], ['user:alice:work'])
+    expect((await beside('', narrow)).sort()).toEqual(['Bert 1', 'Carl 1', 'Dora 1'])
   })
 
   test('leaves out what the key may not see, and what is gone', async () => {

@@ -30,11 +30,12 @@ export const takeCandidates = (most: number): Statement<{ taken: number }> => sq
   select (select count(*)::int from taken) as taken,
     set_config('twofold.collecting', (select coalesce(array_agg(id), '{}')::text from locked), true)`
 
-/** Removes those of the locked entities that nothing refers to and nobody made for their own sake, and owes their removal to the graph. */
+/** Removes those of the locked entities that nothing refers to and nobody made for their own sake, with what was merged into them, and owes their removal to the graph. */
 export const removeUnreferenced = (now: string): Statement<{ removed: number }> => sql<{ removed: number }>`
   with removed as (
     delete from entities e
-    where e.tenant_id = current_tenant() and e.id = any(current_setting('twofold.collecting')::uuid[]) and not e.explicit
+    where e.tenant_id = current_tenant() and e.id = any(current_setting('twofold.collecting')::uuid[]) and not e.explicit and e.kept_id is null
+      and not exists (select from entities a where a.tenant_id = e.tenant_id and a.kept_id = e.id and a.explicit)
       and not exists (select from memory_entities me where me.tenant_id = e.tenant_id and me.entity_id = e.id)
       and not exists (select from relations r where r.tenant_id = e.tenant_id and r.from_id = e.id)
       and not exists (select from relations r where r.tenant_id = e.tenant_id and r.to_id = e.id)

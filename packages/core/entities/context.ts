@@ -4,16 +4,20 @@ import { GraphStoreError } from '../failures.ts'
 import { Edge, EntityNode, Freshness } from '../graph/node.ts'
 import { readGeneration } from '../graph/query.sql.ts'
 import { type Walk, type Walked, walk } from '../graph/walk.ts'
-import { live } from '../memories/live.sql.ts'
 import { Memory, MemoryId } from '../memories/memory.ts'
 import type { InSession } from '../memories/remember.ts'
 import type { Deps } from '../ports.ts'
-import { type Statement, sql } from '../sql.ts'
+import { aliasesOf, coMentioned, firstMention, mentioning, promised } from './context.sql.ts'
 import { noEntity, selectEntity } from './read.ts'
 
 export const ContextQuery = z.strictObject({
   id: MemoryId,
-  limit: z.int().min(1).max(100).default(20).meta({ description: 'Memories, commitments and relations, of each at most so many.' }),
+  limit: z
+    .int()
+    .min(1)
+    .max(100)
+    .default(20)
+    .meta({ description: 'Memories, commitments, relations and neighbours, of each at most so many.' }),
 })
 export type ContextQuery = z.infer<typeof ContextQuery>
 
@@ -24,7 +28,13 @@ export const EntityContext = z.object({
   memories: z.array(Memory).meta({ description: 'That mention it, newest first; open commitments stand apart.' }),
   commitments: z.array(Memory).meta({ description: 'Open ones that mention it, due first.' }),
   relations: z.array(z.object({ from: End, type: z.string(), to: End, properties: Edge.shape.properties })),
+  coMentioned: z
+    .array(z.object({ entity: EntityNode, memories: z.number() }))
+    .meta({ description: 'What its newest memories mention beside it, and how many of them do; most often first.' }),
+  aliases: z.array(End).meta({ description: 'What was merged into it.' }),
+  firstMentionedAt: z.string().nullable().meta({ description: 'When what was remembered of it first happened.' }),
   lastMentionedAt: z.string().nullable().meta({ description: 'When the latest of these memories and commitments happened.' }),
+  cut: z.boolean().meta({ description: 'True when there is more of something than `limit`.' }),
   freshness: Freshness,
   degraded: z.array(z.string()),
 })
@@ -45,25 +55,33 @@ export async function getEntityContext(
   const { authorized, rows } = await deps.db.asCaller(caller, null, [
     selectEntity(id, now),
     readGeneration,
-    mentioning(id, limit, now),
-    promised(id, limit, now),
+    mentioning(id, limit + 1, now),
+    promised(id, limit + 1, now),
+    firstMention(id, now),
+    coMentioned(id, limit + 1, now),
+    aliasesOf(id),
   ])
-  const [start, [state], memories, commitments] = rows
+  const [start, [state], mentions, promises, [first], beside, aliases] = rows
   const entity = start[0]?.node
   if (!entity) throw noEntity()
   const generations = state?.generations ?? []
   const related = await relations(deps, caller, { start, authorized, generations, at, session }, limit)
-  const shown = [...memories, ...commitments].map((row) => row.memory)
+  const memories = mentions.slice(0, limit).map((row) => row.memory)
+  const commitments = promises.slice(0, limit).map((row) => row.memory)
   return {
     entity,
-    memories: memories.map((row) => row.memory),
-    commitments: commitments.map((row) => row.memory),
+    memories,
+    commitments,
     relations: related ? relationsOf(related) : [],
+    coMentioned: beside.slice(0, limit).map(({ node, memories }) => ({ entity: node, memories })),
+    aliases: aliases.map(({ node }) => End.parse(node)),
+    firstMentionedAt: first?.at ?? null,
     lastMentionedAt:
-      shown
+      [...memories, ...commitments]
         .map((memory) => memory.occurredAt)
         .sort()
         .at(-1) ?? null,
+    cut: mentions.length > limit || promises.length > limit || beside.length > limit || (related?.cut ?? false),
     freshness: related?.freshness ?? { asOf: now, graphLagMs: 0 },
     degraded: related ? [] : ['graph'],
   }
@@ -91,28 +109,3 @@ function relationsOf({ nodes, edges }: Walked): EntityContext['relations'] {
     return a && b ? [{ from: a, type, to: b, properties }] : []
   })
 }
-
-type Row = { memory: Memory }
-
-/** In the order of the ids, which is by creation: the index yields them so, and an entity of a thousand mentions costs no more than one of ten. */
-const mentioning = (id: string, limit: number, now: string): Statement<Row> => sql<Row>`
-  select m.json as memory
-  from memory_entities me
-  cross join lateral (
-    select m.json from readable_memories m
-    where m.tenant_id = current_tenant() and m.id = me.memory_id and visible(m.namespace) and ${live(now)}
-      and m.status is distinct from 'open' offset 0) m
-  where me.tenant_id = current_tenant() and me.entity_id = ${id}::uuid
-  order by me.memory_id desc limit ${limit}::int`
-
-/** Led by the subject's open commitments, which are few; its mentions may be many. */
-const promised = (id: string, limit: number, now: string): Statement<Row> => sql<Row>`
-  select m.json as memory
-  from entities e
-  cross join lateral (
-    select m.* from readable_memories m
-    where m.tenant_id = current_tenant() and m.kind = 'commitment' and m.status = 'open'
-      and m.namespace >= e.subject and m.namespace < e.subject || ';' and m.subject = e.subject and visible(m.namespace) and ${live(now)} offset 0) m
-  where e.tenant_id = current_tenant() and e.id = ${id}::uuid
-    and exists (select from memory_entities me where me.tenant_id = current_tenant() and me.memory_id = m.id and me.entity_id = e.id)
-  order by m.due_at, m.id limit ${limit}::int`

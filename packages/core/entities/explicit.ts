@@ -11,7 +11,7 @@ import { below, Subject } from '../namespaces/namespace.ts'
 import type { Deps } from '../ports.ts'
 import type { Statement } from '../sql.ts'
 import { EntityName, normalize } from './entity.ts'
-import { type EntityRow, selectNamed } from './write.sql.ts'
+import { type EntityRow, type Standing, selectNamed } from './write.sql.ts'
 
 /** What names an entity of a tenant. */
 export const SubjectEntity = EntityName.extend({ subject: Subject })
@@ -97,7 +97,7 @@ export async function makeExplicit<Row>(
   }
 }
 
-function receiptOf(deps: Deps, rows: readonly EntityRow[], now: string, cache: CacheState): Receipt {
+export function receiptOf(deps: Pick<Deps, 'settings'>, rows: readonly Standing[], now: string, cache: CacheState): Receipt {
   const shown = rows.every((row) => row.shown)
   const state = !deps.settings.graphEnabled ? 'disabled' : shown ? 'written' : rows.some((row) => row.parked) ? 'failed' : 'owed'
   return {

@@ -3,20 +3,28 @@ import type { Memory } from '../memories/memory.ts'
 import type { NamedEntity } from '../memories/write.sql.ts'
 import { type Statement, sql } from '../sql.ts'
 
-/** One entity by its name; looked up row by row, because a join of a few names reads every entity of the tenant. */
-const entityNamed = (subject: Statement, type: Statement, name: Statement): Statement => sql`
-  (select e.* from entities e
-    where e.tenant_id = current_tenant() and e.subject = ${subject} and e.type = ${type} and e.normalized = ${name} offset 0)`
+/**
+ * What a name means: the entity of that name, or the one it was merged into, and then by which alias. Looked up row by
+ * row, because a join of a few names reads every entity of the tenant.
+ */
+const entityNamed = (subject: Statement, type: Statement, name: Statement, locking = sql``): Statement => sql`
+  (select k.*, case when e.kept_id is not null then e.id end as alias
+    from entities e join entities k on k.tenant_id = e.tenant_id and k.id = coalesce(e.kept_id, e.id)
+    where e.tenant_id = current_tenant() and e.subject = ${subject} and e.type = ${type} and e.normalized = ${name} offset 0 ${locking})`
 
 const names = (wanted: readonly NamedEntity[]): Statement => sql`
   jsonb_to_recordset(${JSON.stringify(wanted)}::jsonb) as w (id uuid, subject text, type text, normalized text)
   cross join lateral ${entityNamed(sql`w.subject`, sql`w.type`, sql`w.normalized`)} n`
 
-export interface EntityRow {
-  node: EntityNode
+/** What the ledger knows of a row. */
+export interface Standing {
   shown: boolean
   shown_at: string | null
   parked: boolean
+}
+
+export interface EntityRow extends Standing {
+  node: EntityNode
 }
 
 /** The entities of these names, with what the ledger knows of them, in the order of the names. */
@@ -47,35 +55,47 @@ export interface NamedLink {
   properties: Memory['metadata']
 }
 
-const ends = (wanted: readonly NamedLink[]): Statement => sql`
+const ends = (wanted: readonly NamedLink[], locking?: Statement): Statement => sql`
   jsonb_to_recordset(${JSON.stringify(
     wanted.map(({ id, from, type, to, properties }) => ({
       ...{ id, subject: from.subject, type, properties },
       ...{ from_type: from.type, from_name: from.normalized, to_type: to.type, to_name: to.normalized },
     })),
   )}::jsonb) as w (id uuid, subject text, type text, properties jsonb, from_type text, from_name text, to_type text, to_name text)
-  cross join lateral ${entityNamed(sql`w.subject`, sql`w.from_type`, sql`w.from_name`)} f
-  cross join lateral ${entityNamed(sql`w.subject`, sql`w.to_type`, sql`w.to_name`)} t`
+  cross join lateral ${entityNamed(sql`w.subject`, sql`w.from_type`, sql`w.from_name`, locking)} f
+  cross join lateral ${entityNamed(sql`w.subject`, sql`w.to_type`, sql`w.to_name`, locking)} t`
 
-/** New links, and new properties over those of links that are known. The entity that asserts a changed one is owed to the graph. */
+/** The links of these names. */
+const links = (wanted: readonly NamedLink[]): Statement => sql`
+  ${ends(wanted)}
+  join links k on k.tenant_id = f.tenant_id and k.from_id = f.id and k.type = w.type and k.to_id = t.id
+    and k.from_alias is not distinct from f.alias and k.to_alias is not distinct from t.alias`
+
+/**
+ * New links, and new properties over those of links that are known. The entity that asserts a changed one is owed to the
+ * graph. One whose end is merged in this very moment makes the list run again.
+ */
 export const upsertLinks = (wanted: readonly NamedLink[], now: string): Statement => sql`
-  with w as materialized (select f.tenant_id, w.id, f.id as from_id, w.type, t.id as to_id, w.subject, w.properties from ${ends(wanted)}),
+  with w as materialized (
+    select f.tenant_id, w.id, f.id as from_id, f.alias as from_alias, w.type, t.id as to_id, t.alias as to_alias, w.subject, w.properties
+    from ${ends(wanted, sql`for key share`)}),
   changed as (
-    insert into links as k (tenant_id, id, from_id, type, to_id, subject, properties, created_at, updated_at)
-    select tenant_id, id, from_id, type, to_id, subject, properties, ${now}::timestamptz, ${now}::timestamptz
-    from w order by from_id, type collate "C", to_id
-    on conflict (tenant_id, from_id, type, to_id) do update set properties = k.properties || excluded.properties, updated_at = excluded.updated_at
+    insert into links as k (tenant_id, id, from_id, from_alias, type, to_id, to_alias, subject, properties, created_at, updated_at)
+    select tenant_id, id, from_id, from_alias, type, to_id, to_alias, subject, properties, ${now}::timestamptz, ${now}::timestamptz
+    from w order by from_id, type collate "C", to_id, from_alias, to_alias
+    on conflict (tenant_id, from_id, type, to_id, from_alias, to_alias) do update set properties = k.properties || excluded.properties, updated_at = excluded.updated_at
       where k.properties || excluded.properties is distinct from k.properties
     returning from_id, subject)
-  select owe('entity', array_agg(from_id), array_agg(subject), ${now}::timestamptz) from changed having count(*) > 0`
+  select owe('entity', array_agg(from_id), array_agg(subject), ${now}::timestamptz) is null from changed having count(*) > 0
+  union all
+  select run_again('entity') is null from (select count(*) as n from w) c where c.n <> ${wanted.length}`
 
 /** The links of these names, in their order. */
 export const selectLinks = (wanted: readonly NamedLink[]): Statement<LinkRow> => sql<LinkRow>`
   select k.id, k.from_id, k.type, k.to_id, k.properties
-  from ${ends(wanted)}
-  join links k on k.tenant_id = f.tenant_id and k.from_id = f.id and k.type = w.type and k.to_id = t.id
+  from ${links(wanted)}
   order by array_position(${wanted.map((link) => link.id)}::uuid[], w.id)`
 
 export const auditLinks = (action: string, wanted: readonly NamedLink[], now: string): Statement => sql`
   select audit(${action}, array_agg(k.id), array_agg(k.subject), null, ${now}::timestamptz)
-  from ${ends(wanted)} join links k on k.tenant_id = f.tenant_id and k.from_id = f.id and k.type = w.type and k.to_id = t.id`
+  from ${links(wanted)}`

@@ -45,7 +45,7 @@ export async function listEntities(deps: Deps, caller: Caller, input: EntitiesQu
   return { items, nextCursor: rows[0].length > limit ? (items.at(-1)?.id ?? null) : null }
 }
 
-/** Entities with each word of `q` in their name, in one spelling of the word or another; words that say nothing are left out. */
+/** Entities with each word of `q` in their name, or in one that was merged into them, in one spelling of the word or another; words that say nothing are left out. */
 function named(q: string, subject: string | undefined): Statement {
   const telling = new Set(queryTerms(q))
   const words = q
@@ -54,8 +54,11 @@ function named(q: string, subject: string | undefined): Statement {
     .filter((spellings) => spellings.length > 0)
   const pairs = words.flatMap((spellings, word) => spellings.map((term) => ({ word, term })))
   return sql`
-    select t.entity_id from jsonb_to_recordset(${JSON.stringify(pairs)}::jsonb) as w (word int, term int)
-    join entity_terms t on t.tenant_id = current_tenant() and t.term = any(${pairs.map((pair) => pair.term)}::int[]) and t.term = w.term
-      ${subject === undefined ? sql`` : sql`and t.subject = subject_number(${subject})`}
-    group by t.entity_id having count(distinct w.word) = ${words.length}::int`
+    select coalesce(n.kept_id, n.id)
+    from (
+      select t.entity_id from jsonb_to_recordset(${JSON.stringify(pairs)}::jsonb) as w (word int, term int)
+      join entity_terms t on t.tenant_id = current_tenant() and t.term = any(${pairs.map((pair) => pair.term)}::int[]) and t.term = w.term
+        ${subject === undefined ? sql`` : sql`and t.subject = subject_number(${subject})`}
+      group by t.entity_id having count(distinct w.word) = ${words.length}::int) t
+    cross join lateral (select n.id, n.kept_id from entities n where n.tenant_id = current_tenant() and n.id = t.entity_id offset 0) n`
 }
