@@ -20,6 +20,7 @@ const promise = async (more: object = {}) => {
 }
 const titles = async (query = ''): Promise<string[]> =>
   (await tenant.get(`/v1/commitments${query}`)).json.items.map((m: { title: string }) => m.title)
+const reopen = (id: string, body: object = {}, ask?: Ask) => tenant.post(`/v1/commitments/${id}/reopen`, body, ask)
 const complete = (id: string, body: object = {}, ask?: Ask) => tenant.post(`/v1/commitments/${id}/complete`, body, ask)
 
 describe('a commitment', () => {
@@ -98,6 +99,38 @@ describe('a commitment', () => {
     expect((await tenant.patch(`/v1/memories/${id}`, { status: 'completed' })).json.errors[0].path).toBe('status')
   })
 
+  test('is opened again, due when it was or later, and what came of it stays in its history', async () => {
+    const { id } = await promise({ dueAt: '2999-01-01T00:00:00Z', about: [{ type: 'person', value: 'Grace' }] })
+    await complete(id, { outcome: 'Sent on Friday' })
+    const { status, json, headers } = await reopen(id, { reason: 'It bounced' })
+    expect([status, headers.get('etag')]).toEqual([200, '"3"'])
+    expect(json.memory).toMatchObject({
+      ...{ status: 'open', outcome: null, completedAt: null, version: 3, dueAt: '2999-01-01T00:00:00.000Z' },
+      content: 'Send the report\nOwner: Bob\nDue: 1 January 2999',
+      entities: expect.arrayContaining([expect.objectContaining({ value: 'Grace', about: true })]),
+    })
+    expect([await titles('?status=open'), await titles('?status=completed')]).toEqual([['Send the report'], []])
+    expect(await tenant.found({ query: 'friday', mode: 'text' })).toEqual([])
+    const [last, before] = (await tenant.get(`/v1/memories/${id}/history`)).json.items
+    expect([last.action, last.reason, before.memory.outcome]).toEqual(['commitments.reopen', 'It bounced', 'Sent on Friday'])
+    expect((await reopen(id)).json.code).toBe('conflict')
+    expect((await complete(id)).status).toBe(200)
+    expect((await reopen(id, { dueAt: '2000-01-01T00:00:00Z' })).json.memory.dueAt).toBe('2000-01-01T00:00:00.000Z')
+    expect(await titles('?status=overdue')).toEqual(['Send the report'])
+    await complete(id)
+    expect((await reopen(id, { dueAt: null })).json.memory.dueAt).toBeNull()
+  })
+
+  test('is opened again once, of four who want to at once', async () => {
+    const { id } = await promise({ status: 'completed' })
+    const all = await Promise.all(Array.from({ length: 4 }, () => reopen(id)))
+    expect(all.map((answer) => answer.status).sort()).toEqual([200, 409, 409, 409])
+    const note = await tenant.add({ content: 'x' })
+    expect((await reopen(note.id)).json.code).toBe('not_found')
+    const narrow = await tenant.keyFor(['memories:write'], ['user:bob'])
+    expect((await reopen(id, {}, { key: narrow })).json.code).toBe('not_found')
+  })
+
   test('that was told of in the words of a memory is open until it is completed', async () => {
     const { id } = await tenant.add({ content: 'I will call Grace.', kind: 'commitment' })
     expect((await tenant.get('/v1/commitments?status=open')).json.items).toMatchObject([{ content: 'I will call Grace.', status: 'open' }])
@@ -159,5 +192,15 @@ test.each([
   [randomUUID(), { status: 'completed' }, 'status'],
 ])('completing %s with %j is refused by name', async (id, body, path) => {
   const { status, json } = await complete(id, body)
+  expect([status, paths(json)]).toEqual([400, [path]])
+})
+
+test.each([
+  ['x', {}, 'id'],
+  [randomUUID(), { dueAt: 'soon' }, 'dueAt'],
+  [randomUUID(), { reason: '' }, 'reason'],
+  [randomUUID(), { status: 'open' }, 'status'],
+])('opening %s again with %j is refused by name', async (id, body, path) => {
+  const { status, json } = await reopen(id, body)
   expect([status, paths(json)]).toEqual([400, [path]])
 })

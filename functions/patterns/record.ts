@@ -9,16 +9,17 @@ export const record = operation({
   method: 'post',
   path: '/v1/patterns',
   scope: 'memories:write',
-  summary: 'Remember what happens again and again.',
+  summary: 'Remember what happens again and again; recorded once more, it has happened once more.',
   mcp: 'record_pattern',
   input: PatternInput,
   output: Remembered,
   status: 201,
+  statuses: [200],
   etag: ({ memory }) => memory.version,
   example: { userId: 'alice', name: 'Standup', description: 'Daily at nine.', confidence: 0.8 },
   handle: async (deps, input, caller) => {
     const { answer: remembered, replayed } = await recordPattern(deps, caller, input)
-    return answer(remembered, { replayed })
+    return answer(remembered, { replayed, status: remembered.memory.version === 1 ? 201 : 200 })
   },
 })
 

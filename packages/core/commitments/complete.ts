@@ -1,6 +1,6 @@
 import type { Caller } from '@twofold/operation/caller.ts'
 import { Refusal } from '@twofold/operation/refusal.ts'
-import { selectAnswers } from '../memories/answer.ts'
+import { type AnswerRow, selectAnswers } from '../memories/answer.ts'
 import { detailsOf } from '../memories/details.ts'
 import { redraft } from '../memories/draft.ts'
 import type { Remembered } from '../memories/memory.ts'
@@ -8,7 +8,13 @@ import { readable } from '../memories/read.ts'
 import type { InSession, Written } from '../memories/remember.ts'
 import { revise } from '../memories/update.ts'
 import type { Deps } from '../ports.ts'
-import { sql } from '../sql.ts'
+import { type Statement, sql } from '../sql.ts'
+
+export const MISSING = 'There is no such commitment.'
+
+/** The commitment of this id, when the caller may see it. */
+export const selectCommitment = (deps: Deps, id: string): Statement<AnswerRow> =>
+  selectAnswers(sql`m.id = ${id}::uuid and m.kind = 'commitment' and ${readable(deps.now().toISOString())}`)
 
 /**
  * Completes a commitment: its next version. Of several who do so at once one does, and the others are refused as later
@@ -21,10 +27,9 @@ export async function completeCommitment(
   outcome: string | undefined,
   { session }: InSession = {},
 ): Promise<Written<Remembered>> {
-  const commitment = sql`m.id = ${id}::uuid and m.kind = 'commitment' and ${readable(deps.now().toISOString())}`
-  return revise(deps, caller, selectAnswers(commitment), {
+  return revise(deps, caller, selectCommitment(deps, id), {
     action: 'commitments.complete',
-    missing: 'There is no such commitment.',
+    missing: MISSING,
     session,
     next(memory, at) {
       if (memory.status === 'completed') throw new Refusal('conflict', 'The commitment is completed already.')
