@@ -2,7 +2,10 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Composed, compose, sqsOf } from '@twofold/functions/deps.ts'
 import { type Env, readEnv } from '@twofold/functions/env.ts'
+import { deadLetters } from '@twofold/functions/queues/dead-letters.ts'
 import { graphWrites } from '@twofold/functions/queues/graph-writes.ts'
+import { ingest } from '@twofold/functions/queues/ingest.ts'
+import type { SqsOptions } from '@twofold/functions/queues/sqs.ts'
 import { schedules } from '@twofold/functions/schedules/schedules.ts'
 import { hashKey } from '@twofold/operation/read-caller.ts'
 import { ensureModel } from '@twofold/postgres/ensure-model.ts'
@@ -40,15 +43,20 @@ export interface Service {
   close(): Promise<void>
 }
 
-/** Long enough for a batch of 500 rows against a slow graph, as in the cloud. */
+/** Long enough for a batch of 500 rows against a slow graph, or of 50 events, as in the cloud. */
 const WRITER_TIMEOUT_MS = 30_000
 const QUEUES = {
   'graph-writes': { visibilityMs: 6 * WRITER_TIMEOUT_MS, redrive: { to: 'graph-writes-dead', maxReceives: 5 } },
   'graph-writes-dead': { visibilityMs: 30_000 },
+  ingest: { visibilityMs: 6 * WRITER_TIMEOUT_MS, redrive: { to: 'ingest-dead', maxReceives: 5 } },
+  'ingest-dead': { visibilityMs: 30_000 },
 }
 
 /** How often schedules run on one machine unless they are told otherwise; in the cloud they run by the minute. */
-const EVERY_MS = { RELAY_INTERVAL_MS: '1000', RUNS_INTERVAL_MS: '1000', EXPIRE_INTERVAL_MS: '1000', REEMBED_INTERVAL_MS: '2000' }
+const EVERY_MS = {
+  ...{ RELAY_INTERVAL_MS: '1000', RUNS_INTERVAL_MS: '1000', EXPIRE_INTERVAL_MS: '1000', REEMBED_INTERVAL_MS: '2000' },
+  DOCUMENTS_INTERVAL_MS: '1000',
+}
 /** What comes once a day looks this often whether it is due. */
 const DAILY_LOOK_MS = 60_000
 
@@ -62,7 +70,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   }
   try {
     // Checked before anything is made, with a database that stands for the one that is.
-    readEnv({ ...variables, DATABASE_URL: variables.DATABASE_URL || 'postgres://owner:secret@localhost/twofold' })
+    const told = readEnv({ ...variables, DATABASE_URL: variables.DATABASE_URL || 'postgres://owner:secret@localhost/twofold' })
     const home = openHome(options.home)
     opened.push(home)
     const wire = await openWire({
@@ -84,14 +92,16 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     opened.push(made)
     const { deps } = made
     await ensureModel(wire.owner, deps.embedder.model, deps.embedder.dimensions)
-    await reach(env, variables, made, log)
+    const events = eventsAt(wire, told)
+    await reach(env, variables, made, events, log)
     const tenant = (name: string, secret: string) => ensureTenant(wire, name, secret)
     const key = options.apiKey || home.secret('key', deps.secret)
     await tenant('local', key)
-    opened.push(await work(wire, env, made, log))
+    opened.push(await work(wire, env, made, events, log))
     const serving = await serveApi(made, options.port)
     opened.push(serving)
     writeFileSync(join(home.path, 'join'), joining(wire, variables), { mode: 0o600 })
+    writeFileSync(join(home.path, 'url'), serving.url, { mode: 0o600 })
     return {
       url: serving.url,
       key,
@@ -111,14 +121,23 @@ export async function startService(options: ServiceOptions): Promise<Service> {
 const given = (variables: Record<string, string | undefined>): Record<string, string | undefined> =>
   Object.fromEntries(Object.entries(variables).filter(([, value]) => value !== undefined && value !== ''))
 
-/** The queue's consumer and the schedules. */
-async function work(wire: Wire, env: Env, { deps }: Composed, log: (message: string) => void): Promise<{ close(): Promise<void> }> {
-  const poller = poll({
-    ...sqsOf(env, env.GRAPH_QUEUE_URL as string),
-    handler: graphWrites(deps),
-    timeoutMs: WRITER_TIMEOUT_MS,
-    log,
-  })
+/** Where events of other services come from. Each queue by itself is this machine's or a real one, so its credentials are those that were given. */
+const eventsAt = (wire: Wire, told: Env): SqsOptions =>
+  told.INGEST_QUEUE_URL === undefined ? { ...wire.sqs, url: wire.sqs.urlOf('ingest') } : sqsOf(told, told.INGEST_QUEUE_URL)
+
+/** The queues' consumers and the schedules. */
+async function work(
+  wire: Wire,
+  env: Env,
+  { deps }: Composed,
+  events: SqsOptions,
+  log: (message: string) => void,
+): Promise<{ close(): Promise<void> }> {
+  const consume = { timeoutMs: WRITER_TIMEOUT_MS, log }
+  const pollers = [
+    poll({ ...sqsOf(env, env.GRAPH_QUEUE_URL as string), handler: graphWrites(deps), ...consume }),
+    poll({ ...events, handler: ingest(deps, deadLetters(events)), ...consume }),
+  ]
   const scheduler = await openScheduler({ sql: wire.sql, log })
   for (const run of schedules) {
     const { name, every, autoSync = false } = run.declared
@@ -127,7 +146,7 @@ async function work(wire: Wire, env: Env, { deps }: Composed, log: (message: str
   }
   return {
     async close() {
-      await Promise.all([poller.stop(), scheduler.stop()])
+      await Promise.all([...pollers.map((poller) => poller.stop()), scheduler.stop()])
     },
   }
 }
@@ -141,6 +160,7 @@ const wired = (wire: Wire, variables: Record<string, string | undefined>): Recor
     ? {}
     : {
         GRAPH_QUEUE_URL: wire.sqs.urlOf('graph-writes'),
+        ...(variables.INGEST_QUEUE_URL ? {} : { INGEST_QUEUE_URL: wire.sqs.urlOf('ingest') }),
         AWS_ENDPOINT_URL_SQS: undefined,
         AWS_REGION: wire.sqs.region,
         AWS_ACCESS_KEY_ID: wire.sqs.credentials.accessKeyId,

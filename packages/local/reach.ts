@@ -1,6 +1,6 @@
 import { type Composed, neo4jOf, sqsOf } from '@twofold/functions/deps.ts'
 import type { Env } from '@twofold/functions/env.ts'
-import { sqs } from '@twofold/functions/queues/sqs.ts'
+import { type SqsOptions, sqs } from '@twofold/functions/queues/sqs.ts'
 import { reasonOf } from './reason.ts'
 
 type Variables = Record<string, string | undefined>
@@ -19,7 +19,13 @@ const PATIENCE_MS = 5_000
  * Asks each real part but Postgres and Redis once, and says of one that does not answer which variable points to it. That
  * keeps nothing from starting: each is used as soon as it is there.
  */
-export async function reach(env: Env, variables: Variables, { deps }: Composed, log: (message: string) => void): Promise<void> {
+export async function reach(
+  env: Env,
+  variables: Variables,
+  { deps }: Composed,
+  events: SqsOptions,
+  log: (message: string) => void,
+): Promise<void> {
   const parts: (Part | false)[] = [
     Boolean(env.NEO4J_URI && env.ENABLE_GRAPH_STORE) && {
       name: 'Neo4j at NEO4J_URI',
@@ -37,11 +43,18 @@ export async function reach(env: Env, variables: Variables, { deps }: Composed, 
     Boolean(variables.GRAPH_QUEUE_URL) && {
       name: 'The queue at GRAPH_QUEUE_URL',
       without: 'the relay brings into the graph what is owed until it can',
-      ask: (signal) => sqs(sqsOf(env, env.GRAPH_QUEUE_URL as string))('GetQueueAttributes', { AttributeNames: ['QueueArn'] }, signal),
+      ask: asking(sqsOf(env, env.GRAPH_QUEUE_URL as string)),
+    },
+    Boolean(variables.INGEST_QUEUE_URL) && {
+      name: 'The queue at INGEST_QUEUE_URL',
+      without: 'events of other services wait in it until it can',
+      ask: asking(events),
     },
   ]
   await Promise.all(parts.filter((part) => part !== false).map((part) => tell(part, log)))
 }
+
+const asking = (queue: SqsOptions) => (signal: AbortSignal) => sqs(queue)('GetQueueAttributes', { AttributeNames: ['QueueArn'] }, signal)
 
 async function tell({ name, without, ask }: Part, log: (message: string) => void): Promise<void> {
   const patience = AbortSignal.timeout(PATIENCE_MS)

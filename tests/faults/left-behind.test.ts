@@ -72,7 +72,7 @@ test('a message left behind by kill -9 is delivered after the restart, and one t
   await inTheStore(async (sql) => {
     const owed = await oweAgain(sql)
     expect(owed.ids).toEqual(ids)
-    await (await openQueueTable(sql)).send('graph-writes', [JSON.stringify({ tenant: owed.tenant, ids })])
+    await (await openQueueTable(sql)).send('graph-writes', [{ body: JSON.stringify({ tenant: owed.tenant, ids }) }])
     // Another process holds the relay for an hour: only the message can bring them into the graph.
     await sql(`update schedules.leases set leased_until = now() + interval '1 hour' where name = 'relay'`)
   })

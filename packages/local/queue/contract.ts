@@ -10,7 +10,9 @@ import {
   SQSClient,
 } from '@aws-sdk/client-sqs'
 import { type World, world } from '@twofold/functions/fixture.ts'
+import { deadLetters } from '@twofold/functions/queues/dead-letters.ts'
 import { graphWrites } from '@twofold/functions/queues/graph-writes.ts'
+import { ingest } from '@twofold/functions/queues/ingest.ts'
 import { type SqsOptions, sqsQueue } from '@twofold/functions/queues/sqs.ts'
 import type { SQSEvent } from 'aws-lambda'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
@@ -112,6 +114,14 @@ export function queueContract(name: string, open: () => Promise<Queues>): void {
           expect(Number(told?.Attributes?.[name])).toBeGreaterThan(before - 2_000)
           expect(Number(told?.Attributes?.[name])).toBeLessThan(Date.now() + 2_000)
         }
+      })
+
+      test('what is said beside a message goes with it, for who asks', async () => {
+        const MessageAttributes = { reason: { DataType: 'String', StringValue: 'héllo 🧠' } }
+        await client.send(new SendMessageCommand({ QueueUrl: work, MessageBody: 'a', MessageAttributes }))
+        const [told] = await receive({ MessageAttributeNames: ['All'], VisibilityTimeout: 0 })
+        expect(told?.MessageAttributes).toMatchObject(MessageAttributes)
+        expect((await receive())[0]?.MessageAttributes).toBeUndefined()
       })
 
       test('visibility can be given back at once', async () => {
@@ -262,6 +272,28 @@ export function queueContract(name: string, open: () => Promise<Queues>): void {
           await expect.poll(() => held(dead), { timeout: 15_000 }).toEqual([1, 0])
           expect(bodies(await receive({}, dead))).toEqual(['not a nudge'])
           expect(await held()).toEqual([0, 0])
+        })
+
+        test('events are remembered, and what can never be is set aside as it came, with the reason', async () => {
+          const tenant = await here.tenant()
+          const event = (id: string, data: object) =>
+            JSON.stringify({ specversion: '1.0', id, source: '/crm', type: 'twofold.memories.remember', tenant: tenant.id, data })
+          const good = (n: number) => event(`e${n}`, { userId: 'alice', content: `said ${n}`, sessionId: 's', extractEntities: false })
+          const bad = event('bad', { userId: 'alice', content: 7 })
+          await send(good(1), bad, good(2), good(1))
+          const options = { url: work, credentials: queues.credentials, region: queues.region }
+          start(ingest(here.deps, deadLetters(options)), { timeoutMs: 20_000 })
+          const said = async () => (await tenant.get('/v1/memories?userId=alice')).json.items.map((each: any) => each.content).sort()
+          await expect.poll(said, { timeout: 10_000 }).toEqual(['said 1', 'said 2'])
+          await expect.poll(() => held(dead), { timeout: 10_000 }).toEqual([1, 0])
+          const [letter] = await receive({ MessageAttributeNames: ['All'] }, dead)
+          expect(letter?.Body).toBe(bad)
+          expect(letter?.MessageAttributes).toMatchObject({
+            code: { StringValue: 'invalid' },
+            reason: { StringValue: expect.stringContaining('content') },
+            errors: { StringValue: expect.stringContaining('"path":"content"') },
+          })
+          await expect.poll(() => held(), { timeout: 10_000 }).toEqual([0, 0])
         })
       })
     })

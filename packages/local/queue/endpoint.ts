@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { Endpoint, WireAnswer, WireRequest } from '../http/listen.ts'
 import { sameSecret } from '../secret.ts'
-import type { Message, QueueSettings, QueueTable } from './table.ts'
+import type { Attributes, Message, QueueSettings, QueueTable, Sent } from './table.ts'
 
 /** A receiver that waits asks again this often, for what other processes sent and what became visible again. */
 const LOOK_AGAIN_MS = 1_000
@@ -26,8 +26,8 @@ interface Call {
 }
 
 /**
- * SQS's JSON protocol over the queue table. Standard queues without attributes or delays, which is what the product
- * uses; anything else is refused. Of a signature only the access key is checked.
+ * SQS's JSON protocol over the queue table. Standard queues without delays, and of attributes texts alone, which is
+ * what the product uses; anything else is refused. Of a signature only the access key is checked.
  */
 export function queueEndpoint(options: { table: QueueTable; queues: Record<string, QueueSettings>; accessKeyId: string }): Endpoint {
   const { table, queues } = options
@@ -52,33 +52,36 @@ export function queueEndpoint(options: { table: QueueTable; queues: Record<strin
       signal.addEventListener('abort', done)
     })
 
-  async function send(queue: string, bodies: string[]): Promise<string[]> {
-    if (bodies.reduce((size, body) => size + Buffer.byteLength(body), 0) > MAX_BYTES) {
+  async function send(queue: string, messages: Sent[]): Promise<string[]> {
+    if (messages.reduce((size, { body }) => size + Buffer.byteLength(body), 0) > MAX_BYTES) {
       throw new SqsError('BatchRequestTooLong', `Messages must be at most ${MAX_BYTES} bytes together.`)
     }
-    const ids = await table.send(queue, bodies)
+    const ids = await table.send(queue, messages)
     wake()
     return ids
   }
 
   const actions: Record<string, (call: Call) => Promise<object>> = {
     async SendMessage({ queue, body }) {
-      const text = message(body)
-      const [id] = await send(queue, [text])
-      return { MessageId: id, MD5OfMessageBody: md5(text) }
+      const sent = message(body)
+      const [id] = await send(queue, [sent])
+      return { MessageId: id, MD5OfMessageBody: md5(sent.body) }
     },
     async SendMessageBatch({ queue, body }) {
       const list = entries(body)
-      const texts = list.map(message)
-      const ids = await send(queue, texts)
-      return { Successful: list.map(({ Id }, i) => ({ Id, MessageId: ids[i], MD5OfMessageBody: md5(texts[i] as string) })), Failed: [] }
+      const sent = list.map(message)
+      const ids = await send(queue, sent)
+      return { Successful: list.map(({ Id }, i) => ({ Id, MessageId: ids[i], MD5OfMessageBody: md5((sent[i] as Sent).body) })), Failed: [] }
     },
     async ReceiveMessage({ queue, settings, body, signal }) {
       const max = whole(body, 'MaxNumberOfMessages', 1, 10, 1)
       const until = performance.now() + whole(body, 'WaitTimeSeconds', 0, 20, 0) * 1000
       const visibilityMs =
         body.VisibilityTimeout === undefined ? settings.visibilityMs : whole(body, 'VisibilityTimeout', 0, 43_200, 0) * 1000
-      const wanted = new Set([body.MessageSystemAttributeNames, body.AttributeNames].flat())
+      const wanted = {
+        system: new Set([body.MessageSystemAttributeNames, body.AttributeNames].flat()),
+        own: body.MessageAttributeNames !== undefined,
+      }
       for (;;) {
         const found = await table.receive(queue, { ...settings, visibilityMs }, max)
         if (signal.aborted) {
@@ -204,30 +207,38 @@ function entries(body: Body): Body[] {
   return list as Body[]
 }
 
-/** The text of a message; U+0000 is the one character Postgres cannot keep, and SQS does not take it either. */
-function message(entry: Body): string {
-  for (const name of ['DelaySeconds', 'MessageAttributes', 'MessageGroupId', 'MessageDeduplicationId', 'MessageSystemAttributes']) {
+/** The text of a message, with its attributes; U+0000 is the one character Postgres cannot keep, and SQS does not take it either. */
+function message(entry: Body): Sent {
+  for (const name of ['DelaySeconds', 'MessageGroupId', 'MessageDeduplicationId', 'MessageSystemAttributes']) {
     if (entry[name] !== undefined) throw new SqsError('UnsupportedOperation', `unsupported: ${name}`)
   }
   const text = string(entry, 'MessageBody')
-  if (text.includes('\0')) throw new SqsError('InvalidMessageContents', 'MessageBody must not contain U+0000.')
-  return text
+  const attributes = Object.values((entry.MessageAttributes ?? {}) as Attributes)
+  if (attributes.some(({ DataType, StringValue }) => DataType !== 'String' || typeof StringValue !== 'string'))
+    throw new SqsError('UnsupportedOperation', 'unsupported: MessageAttributes of another type than String')
+  if ([text, ...attributes.map(({ StringValue }) => StringValue)].some((each) => each.includes('\0')))
+    throw new SqsError('InvalidMessageContents', 'MessageBody must not contain U+0000.')
+  return { body: text, attributes: entry.MessageAttributes as Attributes | undefined }
 }
 
 /** With those of its attributes that were asked for, as SQS does. */
-function render({ messageId, receipt, body, receives, sentAt, firstReceivedAt }: Message, wanted: ReadonlySet<unknown>): object {
+function render(
+  { messageId, receipt, body, attributes: own, receives, sentAt, firstReceivedAt }: Message,
+  wanted: { system: ReadonlySet<unknown>; own: boolean },
+): object {
   const known = {
     ApproximateReceiveCount: String(receives),
     SentTimestamp: String(sentAt.getTime()),
     ApproximateFirstReceiveTimestamp: String(firstReceivedAt.getTime()),
     SenderId: 'local',
   }
-  const attributes = Object.entries(known).filter(([name]) => wanted.has('All') || wanted.has(name))
+  const attributes = Object.entries(known).filter(([name]) => wanted.system.has('All') || wanted.system.has(name))
   return {
     MessageId: messageId,
     ReceiptHandle: receipt,
     Body: body,
     MD5OfBody: md5(body),
     ...(attributes.length > 0 && { Attributes: Object.fromEntries(attributes) }),
+    ...(own && wanted.own && { MessageAttributes: own }),
   }
 }

@@ -7,10 +7,19 @@ export interface QueueSettings {
   redrive?: { to: string; maxReceives: number }
 }
 
+/** What a sender says beside the body, by name. */
+export type Attributes = Record<string, { DataType: string; StringValue: string }>
+
+export interface Sent {
+  body: string
+  attributes?: Attributes | undefined
+}
+
 export interface Message {
   messageId: string
   receipt: string
   body: string
+  attributes: Attributes | null
   receives: number
   sentAt: Date
   firstReceivedAt: Date
@@ -18,8 +27,8 @@ export interface Message {
 
 /** Queues as rows, so that messages survive everything the database survives. */
 export interface QueueTable {
-  /** Message ids, in the order of the bodies. */
-  send(queue: string, bodies: readonly string[]): Promise<string[]>
+  /** Message ids, in the order of what was sent. */
+  send(queue: string, messages: readonly Sent[]): Promise<string[]>
   /** Messages nobody else has, at most `max`; those received too often are moved to the dead-letter queue instead. */
   receive(queue: string, settings: QueueSettings, max: number): Promise<Message[]>
   /** Deletes what these receipts still hold; an outdated one changes nothing. */
@@ -46,12 +55,13 @@ const CREATE = `do $$ begin
     receipt uuid
   );
   create index if not exists messages_due on queue.messages (queue, visible_at);
+  alter table queue.messages add column if not exists attributes jsonb;
 end $$`
 
 const SEND = `
   with sent as (
-    insert into queue.messages (queue, body)
-    select $1, body from jsonb_array_elements_text($2::jsonb) with ordinality as given (body, place) order by place
+    insert into queue.messages (queue, body, attributes)
+    select $1, message->>'body', message->'attributes' from jsonb_array_elements($2::jsonb) with ordinality as given (message, place) order by place
     returning id, message_id)
   select message_id from sent order by id`
 
@@ -67,7 +77,7 @@ const RECEIVE = `
   set receives = receives + 1, receipt = gen_random_uuid(), first_received_at = coalesce(first_received_at, now()),
     visible_at = now() + $3::float8 * interval '1 ms'
   from due where m.id = due.id and not due.dead
-  returning m.message_id, m.receipt, m.body, m.receives, extract(epoch from m.sent_at) * 1000 as sent, extract(epoch from m.first_received_at) * 1000 as received`
+  returning m.message_id, m.receipt, m.body, m.attributes, m.receives, extract(epoch from m.sent_at) * 1000 as sent, extract(epoch from m.first_received_at) * 1000 as received`
 
 const REMOVE = 'delete from queue.messages where queue = $1 and receipt = any($2::uuid[])'
 const CHANGE = `update queue.messages set visible_at = now() + $3::float8 * interval '1 ms' where queue = $1 and receipt = $2::uuid`
@@ -81,13 +91,14 @@ export async function openQueueTable(sql: Sql): Promise<QueueTable> {
   await sql(CREATE)
   const uuids = (receipts: readonly string[]) => `{${receipts.filter((receipt) => UUID.test(receipt)).join(',')}}`
   return {
-    send: async (queue, bodies) => (await sql(SEND, [queue, JSON.stringify(bodies)])).map((row) => row.message_id as string),
+    send: async (queue, messages) => (await sql(SEND, [queue, JSON.stringify(messages)])).map((row) => row.message_id as string),
     async receive(queue, { visibilityMs, redrive }, max) {
       const rows = await sql(RECEIVE, [queue, max, visibilityMs, redrive?.maxReceives ?? 2_147_483_647, redrive?.to ?? queue])
       return rows.map((row) => ({
         messageId: row.message_id as string,
         receipt: row.receipt as string,
         body: row.body as string,
+        attributes: row.attributes === null ? null : (JSON.parse(row.attributes as string) as Attributes),
         receives: Number(row.receives),
         sentAt: new Date(Number(row.sent)),
         firstReceivedAt: new Date(Number(row.received)),
