@@ -35,6 +35,7 @@ import { remember } from '@twofold/core/memories/remember.ts'
 import { restore } from '@twofold/core/memories/restore.ts'
 import { SearchQuery } from '@twofold/core/memories/search.ts'
 import { update } from '@twofold/core/memories/update.ts'
+import { deleteSession } from '@twofold/core/sessions/delete.ts'
 import { endSession } from '@twofold/core/sessions/end.ts'
 import { readSession } from '@twofold/core/sessions/read.ts'
 import { startSession } from '@twofold/core/sessions/start.ts'
@@ -395,6 +396,11 @@ const MADE: Case[] = [
     'a session with what carries its id',
     () => startSession(w.deps, w.caller(), { id: 'session 1000', appName: 'app', userId: 'u7' }),
     ['memories_by_session (tenant_id, session_id)', 'sessions_by_name (tenant_id, name)'],
+  ],
+  [
+    'the deletion of a session',
+    () => deleteSession(w.deps, w.caller(), 'session 8'),
+    ['memories_by_session (tenant_id, session_id)', 'memory_versions_pkey (tenant_id, memory_id)', 'sessions_by_name (tenant_id, name)'],
   ],
   ['the end of a session', () => endSession(w.deps, w.caller(), 'session 7'), ['sessions_by_name (tenant_id, name)']],
   [

@@ -56,11 +56,11 @@ export async function appendEvents(deps: Deps, caller: Caller, id: string, input
     otherwise: 'The session is %s: nothing happens in it any more.',
     statements: (mine, now) => [
       append(mine, events, delta, input.taskId ?? null, now),
-      ...(partOf(delta, 'session') ? [refuseLarge(sql`sessions s`, sql`s.state`, mine, DELTA)] : []),
+      ...(partOf(delta, 'session') ? [refuseLarge(sql`s.state`, sql`sessions s where ${mine}`, DELTA)] : []),
       ...shareState(mine, delta, 'merge', DELTA, now),
       archiveOld(mine, kept),
     ],
-    noted: sql`s.last_seq`,
+    noted: () => sql`s.last_seq`,
     answer: selectSession,
   })
   if (!replay) return { answer: { seq: row.session.eventCount, ...row }, replayed: false }

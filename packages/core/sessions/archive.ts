@@ -28,4 +28,4 @@ export const archiveOld = (mine: Statement, kept: number): Statement => sql`
   moved as (
     delete from session_events e using page
     where e.tenant_id = current_tenant() and e.session_id = page.session_id and e.seq <= page.last_seq)
-  update sessions s set archived_seq = page.last_seq from page where s.tenant_id = current_tenant() and s.id = page.session_id`
+  update sessions s set archived_seq = page.last_seq from page where ${mine}`

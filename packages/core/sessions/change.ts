@@ -18,7 +18,7 @@ export interface Change<Row> {
   /** What is done to the session `s`, which is locked and as it should be. */
   statements(mine: Statement, now: string): readonly Statement[]
   /** The number, over `s`, that a replay is to know. */
-  noted?: Statement
+  noted?: (mine: Statement) => Statement
   /** Whether the graph shows what is changed. */
   shown?: boolean
   answer(mine: Statement): Statement<Row>
@@ -48,7 +48,7 @@ export async function change<Row>(
     ...statements(mine, now),
     sql`select audit(${action}, array[s.id], array[s.namespace], array[s.version], ${now}::timestamptz) from sessions s where ${mine}`,
     ...(owes ? [sql`select owe('session', array[s.id], array[s.subject], ${now}::timestamptz) from sessions s where ${mine}`] : []),
-    ...noteTarget(caller, sql`select s.id, ${noted ?? sql`s.version`} as version from sessions s where ${mine}`),
+    ...noteTarget(caller, sql`select s.id, ${noted?.(mine) ?? sql`s.version`} as version from sessions s where ${mine}`),
     sql`select s.id, s.subject from sessions s where ${mine}`,
     answer(mine),
   ]

@@ -74,7 +74,8 @@ const unlink = (mine: Statement, now: string, graphEnabled: boolean): Statement<
     insert into memory_versions (tenant_id, memory_id, version, namespace, action, reason, actor, on_behalf_of, request_id, at, memory, terms, counts, tokenizer)
     select u.tenant_id, u.id, u.version, u.namespace, 'memories.update', 'its session was deleted', current_actor(),
       nullif(current_setting('twofold.behalf', true), ''), nullif(current_setting('twofold.request', true), ''), u.updated_at, memory_json(u), v.terms, v.counts, v.tokenizer
-    from unlinked u join memory_versions v on v.tenant_id = u.tenant_id and v.memory_id = u.id and v.version = u.version - 1)
+    from unlinked u join memory_versions v on v.tenant_id = u.tenant_id and v.memory_id = any(array(select its.id from its)) and v.memory_id = u.id
+      and v.version = u.version - 1)
   select jsonb_agg(u.id) as ids, audit('memories.update', array_agg(u.id), array_agg(u.namespace), array_agg(u.version), ${now}::timestamptz)
     ${graphEnabled ? sql`, owe('memory', array_agg(u.id), array_agg(u.subject), ${now}::timestamptz)` : sql``}
   from unlinked u having count(*) > 0`

@@ -4,7 +4,7 @@ import { z } from 'zod'
 import type { Deps } from '../ports.ts'
 import { type Statement, sql } from '../sql.ts'
 import { called } from './session.ts'
-import { ownerOf, placeOf, spelled } from './state.ts'
+import { ownerOf, sharedOf, spelled } from './state.ts'
 
 /** `version` is that of where the key lies: of the session, or of what all sessions of its user or app share. */
 export const StateAnswer = z.object({ key: z.string(), value: z.json(), version: z.number() })
@@ -33,5 +33,5 @@ export function selectState(mine: Statement, key: string): Statement<StateRow> {
   }
   return sql<StateRow>`
     select t.state ? ${key} as there, t.state -> ${key} as value, t.version
-    from sessions s join shared_state t on t.tenant_id = s.tenant_id and t.namespace = ${placeOf(owner)} and visible(t.namespace) where ${mine}`
+    from shared_state t where ${sharedOf(mine, owner)} and visible(t.namespace)`
 }

@@ -62,7 +62,7 @@ export async function startSession(
             ${JSON.stringify(partOf(state, 'session') ?? {})}::jsonb, ${JSON.stringify(input.metadata ?? {})}::jsonb, ${now}::timestamptz, ${now}::timestamptz)
           on conflict (tenant_id, name) do nothing returning id)
         select refuse('conflict', 'A session with this id exists.') where not exists (select from made)`,
-    refuseLarge(sql`sessions s`, sql`s.state`, made, STATE),
+    refuseLarge(sql`s.state`, sql`sessions s where ${made}`, STATE),
     ...shareState(made, state, 'replace', STATE, now),
     sql`select audit('sessions.start', array[${id}::uuid], array[${namespace}::text], array[1], ${now}::timestamptz)`,
     ...(deps.settings.graphEnabled

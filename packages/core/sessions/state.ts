@@ -32,7 +32,11 @@ export function partOf(state: State, owner: Owner): State | null {
 }
 
 /** Where the shared state of a session `s` lies. */
-export const placeOf = (owner: Shared): Statement => (owner === 'app' ? sql`('app:' || s.app_name)` : sql`('user:' || s.user_id)`)
+const placeOf = (owner: Shared): Statement => (owner === 'app' ? sql`s.app_namespace` : sql`s.namespace`)
+
+/** The shared state `t` of the session that `mine` (over `s`) picks. Asked for apart: a join of the two reads all that the tenant shares. */
+export const sharedOf = (mine: Statement, owner: Shared): Statement =>
+  sql`t.tenant_id = current_tenant() and t.namespace = (select ${placeOf(owner)} from sessions s where ${mine})`
 
 /** The key as `s` spells it. */
 export const spelled = (key: string): Statement =>
@@ -67,19 +71,15 @@ export function shareState(where: Statement, given: State, how: Joining, sent: S
         select current_tenant(), ${placeOf(owner)}, ${joined(sql`'{}'::jsonb`, sql`${json}::jsonb`, how)}, ${now}::timestamptz from sessions s where ${where}
         on conflict (tenant_id, namespace) do update
           set state = ${joined(sql`t.state`, sql`${json}::jsonb`, how)}, version = t.version + 1, updated_at = excluded.updated_at`,
-      refuseLarge(shared(owner), sql`t.state`, where, sent),
+      refuseLarge(sql`t.state`, sql`shared_state t where ${sharedOf(where, owner)}`, sent),
     ]
   })
 }
 
-/** The shared state `t` of sessions `s`. */
-export const shared = (owner: Shared): Statement =>
-  sql`sessions s join shared_state t on t.tenant_id = s.tenant_id and t.namespace = ${placeOf(owner)}`
-
 /** Guards: a session without a user has no state of his, and the app's is for whom the app is granted to. */
 function mayShare(where: Statement, owner: Shared, paths: readonly string[]): Statement {
   if (owner === 'app') {
-    return sql`select refuse('forbidden', format('The key has no grant for what all sessions of this app share, which is app:%s.', s.app_name))
+    return sql`select refuse('forbidden', format('The key has no grant for what all sessions of this app share, which is %s.', s.app_namespace))
       from sessions s where ${where} and not visible(${placeOf(owner)})`
   }
   const message = 'needs a session with a userId'
@@ -94,9 +94,9 @@ export function ownState(given: State, how: Joining): Statement {
   return sql`state = ${joined(sql`s.state`, sql`spelled_as_in(s.state, ${JSON.stringify(part)}::jsonb)`, how)},`
 }
 
-/** Guard: what has been written fits. */
-export function refuseLarge(from: Statement, state: Statement, where: Statement, { path }: Sent): Statement {
+/** Guard: the state `from` somewhere fits after what has been written. */
+export function refuseLarge(state: Statement, from: Statement, { path }: Sent): Statement {
   const message = `would make the state larger than ${MOST_STATE_BYTES} bytes`
   return sql`select refuse('invalid', ${`${path}: ${message}`}, ${JSON.stringify({ errors: [{ path, message }] })}::jsonb)
-    from ${from} where ${where} and octet_length(${state}::text) > ${MOST_STATE_BYTES}::int`
+    from ${from} and octet_length(${state}::text) > ${MOST_STATE_BYTES}::int`
 }

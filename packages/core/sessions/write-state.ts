@@ -5,7 +5,7 @@ import { type Statement, sql } from '../sql.ts'
 import { change } from './change.ts'
 import { noKey, type StateAnswer, type StateRow, selectState } from './read-state.ts'
 import { nextVersion, RUNNING } from './session.ts'
-import { ownerOf, ownState, placeOf, refuseLarge, type Sent, type Shared, shared, shareState, spelled } from './state.ts'
+import { ownerOf, ownState, refuseLarge, type Sent, type Shared, sharedOf, shareState, spelled } from './state.ts'
 
 const ENDED = 'The session is %s: its state does not change any more.'
 
@@ -31,11 +31,11 @@ export async function putState(
     statements: (mine, now) => [
       ...(owner === 'session' ? [] : [expectShared(mine, owner, caller.ifMatch)]),
       sql`update sessions s set ${ownState({ [key]: value }, 'replace')} ${nextVersion(now)} where ${mine}`,
-      ...(owner === 'session' ? [refuseLarge(sql`sessions s`, sql`s.state`, mine, sent)] : []),
+      ...(owner === 'session' ? [refuseLarge(sql`s.state`, sql`sessions s where ${mine}`, sent)] : []),
       ...shareState(mine, { [key]: value }, 'replace', sent, now),
     ],
     answer: (mine): Statement<StateRow> => selectState(mine, key),
-    noted: versionOf(key),
+    noted: (mine) => (owner === 'session' ? sql`s.version` : sql`(select t.version from shared_state t where ${sharedOf(mine, owner)})`),
   })
   const version = replay ? (replay.targets[0]?.version as number) : row.version
   return { answer: { key, value, version }, replayed: replay !== null }
@@ -56,7 +56,7 @@ export async function deleteState(deps: Deps, caller: Caller, id: string, key: s
         : [
             expectShared(mine, owner, caller.ifMatch),
             sql`update shared_state t set state = t.state - ${key}, version = t.version + 1, updated_at = ${now}::timestamptz
-              from sessions s where t.tenant_id = current_tenant() and t.namespace = ${placeOf(owner)} and ${mine}`,
+              where ${sharedOf(mine, owner)}`,
             sql`update sessions s set ${nextVersion(now)} where ${mine}`,
           ]),
     ],
@@ -67,14 +67,7 @@ export async function deleteState(deps: Deps, caller: Caller, id: string, key: s
 
 /** Locks what is shared, and holds it against the version that the caller named. */
 const expectShared = (mine: Statement, owner: Shared, version: number | null): Statement => sql`
-  with it as (select t.version from ${shared(owner)} where ${mine} for no key update of t),
+  with it as (select t.version from shared_state t where ${sharedOf(mine, owner)} for no key update),
   now as (select coalesce((select version from it), 0) as version)
   select refuse('version_mismatch', format('The state is at version %s.', now.version), jsonb_build_object('currentVersion', now.version))
   from now where now.version <> ${version}::int`
-
-const versionOf = (key: string): Statement => {
-  const owner = ownerOf(key)
-  return owner === 'session'
-    ? sql`s.version`
-    : sql`(select t.version from shared_state t where t.tenant_id = s.tenant_id and t.namespace = ${placeOf(owner)})`
-}
