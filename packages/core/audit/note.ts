@@ -34,7 +34,7 @@ export async function audited<T>(deps: Deps, operation: Asked, input: Input, cal
 function noteOf(deps: Deps, { name, path }: Asked, input: Input, caller: Caller, outcome: string, answer: unknown): Noted {
   const known = deps.verifiedKeys.get(caller.keyHash)
   const id = path.includes('{id}') ? text(input.id) : text((input.start as Input | undefined)?.memoryId)
-  const target = id !== null && UUID.test(id) && !NAMED.test(name) ? id : null
+  const answered = shown(answer)
   return {
     at: deps.now().toISOString(),
     key: known?.keyId ?? null,
@@ -42,9 +42,9 @@ function noteOf(deps: Deps, { name, path }: Asked, input: Input, caller: Caller,
     onBehalfOf: caller.onBehalfOf,
     requestId: caller.requestId,
     action: name,
-    target,
+    target: NAMED.test(name) ? text(answered.key) : id !== null && UUID.test(id) ? id : null,
     named: NAMED.test(name) ? id : null,
-    namespace: placeIn(input) ?? (id === null ? only(known?.grants) : placeOf(answer)),
+    namespace: placeIn(input) ?? (id === null ? only(known?.grants) : (text(answered.namespace) ?? text(answered.subject))),
     outcome,
   }
 }
@@ -56,16 +56,11 @@ function placeIn({ namespace, namespacePrefix, userId, subject, prefix }: Input)
   return text(namespace) ?? text(namespacePrefix) ?? (text(userId) === null ? (text(subject) ?? text(prefix)) : `user:${text(userId)}`)
 }
 
-/** Where what is answered says that it lies; null where the database has to be asked. */
-function placeOf(answer: unknown): string | null {
+/** What is answered, as far as it says where it lies; else the database has to be asked. */
+function shown(answer: unknown): Input {
   const output: unknown = answer instanceof Answer ? answer.output : answer
-  const things = typeof output === 'object' && output !== null ? [output, ...Object.values(output)] : []
-  for (const thing of things) {
-    const { namespace, subject } = (thing ?? {}) as Input
-    const place = text(namespace) ?? text(subject)
-    if (place !== null) return place
-  }
-  return null
+  const things: Input[] = typeof output === 'object' && output !== null ? [output, ...Object.values(output)] : []
+  return things.find((thing) => text(thing?.namespace) !== null || text(thing?.subject) !== null) ?? {}
 }
 
 /** What was asked of everything was asked of what the key may see. */

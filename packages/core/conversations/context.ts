@@ -3,7 +3,7 @@ import { z } from 'zod'
 import type { Deps } from '../ports.ts'
 import { sql } from '../sql.ts'
 import { countTokens } from '../text/tokens.ts'
-import { called, Turn } from './conversation.ts'
+import { called, type Inside, Turn } from './conversation.ts'
 
 export const Context = z.object({
   turns: z.array(Turn.pick({ id: true, query: true, answer: true, timestamp: true })),
@@ -21,17 +21,18 @@ export async function readContext(
   caller: Caller,
   id: string,
   { limit, maxTokens }: { limit: number; maxTokens?: number | undefined },
-): Promise<Context> {
+): Promise<Context & Partial<Inside>> {
   const now = deps.now().toISOString()
   const { rows } = await deps.db.asCaller(caller, null, [
-    sql<Context['turns'][number]>`
-      select u.id, u.query, u.answer, iso(u.at) as timestamp
+    sql<Context['turns'][number] & Inside>`
+      select c.id as key, c.namespace, u.id, u.query, u.answer, iso(u.at) as timestamp
       from conversations c cross join lateral (
         select * from turns u where u.tenant_id = c.tenant_id and u.conversation_id = c.id and u.expires_at > ${now}::timestamptz
         order by u.at desc, u.id desc limit ${Math.min(limit, deps.settings.maxContextTurns)}::int) u
       where ${called(id, now)} order by u.at desc, u.id desc`,
   ])
-  if (maxTokens === undefined) return { turns: rows[0].reverse() }
+  const inside = rows[0][0] && { namespace: rows[0][0].namespace, key: rows[0][0].key }
+  if (maxTokens === undefined) return { turns: rows[0].reverse(), ...inside }
   let tokens = 0
   const turns: Context['turns'] = []
   for (const turn of rows[0]) {
@@ -40,5 +41,5 @@ export async function readContext(
     tokens += more
     turns.unshift(turn)
   }
-  return { turns, tokens }
+  return { turns, tokens, ...inside }
 }

@@ -69,11 +69,17 @@ export const ownPlace = (id: string): string => `session:${id}`
 export const ambiguous = (): Error =>
   invalid([{ path: 'userId', message: 'is required where the id contains ":", which is otherwise a part of the namespace session:<id>' }])
 
+/** Where it lies and what it is known by inside, for the audit; no answer shows it. */
+export interface Inside {
+  namespace: string
+  key: string
+}
+
 export const selectConversations = (
   where: Statement,
   { now, ttlHours, order = sql`c.id desc`, most = 1 }: { now: string; ttlHours: number; order?: Statement; most?: number },
-): Statement<Conversation & { key: string }> => sql<Conversation & { key: string }>`
-  select c.id as key, c.name as id, c.user_id as "userId", coalesce(c.ttl_hours, ${ttlHours}::float8) as "ttlHours",
+): Statement<Conversation & Inside> => sql<Conversation & Inside>`
+  select c.id as key, c.namespace, c.name as id, c.user_id as "userId", coalesce(c.ttl_hours, ${ttlHours}::float8) as "ttlHours",
     (select count(*) from turns u where u.tenant_id = c.tenant_id and u.conversation_id = c.id and u.expires_at > ${now}::timestamptz)::int as "historyLength",
     iso(c.created_at) as "createdAt", iso(c.updated_at) as "lastUpdated", iso(c.expires_at) as "expiresAt"
   from conversations c where ${where} order by ${order} limit ${most}::int`
