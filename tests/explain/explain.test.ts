@@ -14,11 +14,13 @@ import { collect } from '@twofold/core/entities/collect.ts'
 import { getEntityContext } from '@twofold/core/entities/context.ts'
 import { createEntity } from '@twofold/core/entities/create.ts'
 import { linkNodes } from '@twofold/core/entities/link.ts'
+import { mergeEntities, unmergeEntity } from '@twofold/core/entities/merge.ts'
 import { readEntity } from '@twofold/core/entities/read.ts'
 import { findRelated, RelatedQuery } from '@twofold/core/entities/related.ts'
 import { forgetRequests } from '@twofold/core/forget-requests.ts'
 import { type EntitiesQuery, listEntities } from '@twofold/core/graph/entities.ts'
 import { retryOld } from '@twofold/core/graph/parked.ts'
+import { findPaths, PathsQuery } from '@twofold/core/graph/paths.ts'
 import { project } from '@twofold/core/graph/project.ts'
 import { purgeTombstones } from '@twofold/core/graph/purge.ts'
 import { GraphQuery, queryGraph } from '@twofold/core/graph/query.ts'
@@ -29,6 +31,7 @@ import { forget } from '@twofold/core/memories/forget.ts'
 import { diff, history } from '@twofold/core/memories/history.ts'
 import { type Listing, list } from '@twofold/core/memories/list.ts'
 import { sweepPending } from '@twofold/core/memories/pending.ts'
+import { PromptQuery, promptContext } from '@twofold/core/memories/prompt.ts'
 import { read } from '@twofold/core/memories/read.ts'
 import { recall, recallKinds } from '@twofold/core/memories/recall.ts'
 import { remember } from '@twofold/core/memories/remember.ts'
@@ -293,6 +296,12 @@ const SEARCHES: Case[] = [
     [OWED],
   ],
   [
+    'what is known, for a prompt',
+    () => promptContext(w.deps, w.caller(), PromptQuery.parse({ query: `${word(900)} ${word(40)}`, namespacePrefix: 'user:u7' })),
+    ['memory_entities_by_entity (tenant_id, entity_id)', ...ENTITIES, ...ROWS],
+    [OWED],
+  ],
+  [
     'what the graph connects',
     () => searched({ namespacePrefix: 'user:u7', expand: { hops: 2 } }),
     [
@@ -337,6 +346,14 @@ const QUESTIONS: Case[] = [
       'memory_entities_by_entity (tenant_id, entity_id, memory_id)',
       'commitments_by_status (tenant_id, status, namespace)',
     ],
+  ],
+  [
+    'how two entities hang together',
+    () => {
+      const to = { type: 'person', value: 'Name 9' }
+      return findPaths(w.deps, w.caller(), PathsQuery.parse({ from: { id: w.entity.id }, to, namespacePrefix: 'user:large' }))
+    },
+    [...TRAVERSED, ...SHOWN.slice(0, 2), 'entities_by_name (tenant_id, subject, type, normalized)'],
   ],
   ['from all of a type that a narrow key may see', () => asked({ start: { type: 'person' } }, 'user:u7'), [...TRAVERSED, ...SHOWN]],
 ]
@@ -386,6 +403,23 @@ const MADE: Case[] = [
     'links',
     () => linkNodes(w.deps, w.caller(), { links: [{ from: person('Name 3'), type: 'knows', to: person('Name 9') }], waitFor: 'graph' }),
     ['entities_by_name (tenant_id, subject, type, normalized)', 'links_by_ends (tenant_id, from_id)'],
+  ],
+  [
+    'two entities that are one, and their undoing',
+    async () => {
+      const [rows] = await w.inner.asTenant(TENANT, [
+        sql<{ id: string }>`select id from entities where subject = 'user:u7' and value in ('Name 3', 'Name 9') order by value`,
+      ])
+      const [one, other] = rows.map(({ id }) => id) as [string, string]
+      await mergeEntities(w.deps, w.caller(), { id: one, into: other })
+      await unmergeEntity(w.deps, w.caller(), { id: one })
+    },
+    [
+      ...['memory_entities_by_entity (tenant_id, entity_id)', 'memory_entities_by_alias (tenant_id, alias_id)'],
+      ...['relations_by_from (tenant_id, from_id)', 'relations_by_to (tenant_id, to_id)', 'links_by_to (tenant_id, to_id)'],
+      ...['relations_by_from_alias (tenant_id, from_alias)', 'relations_by_to_alias (tenant_id, to_alias)'],
+      ...['entities_by_merger (tenant_id, merged_into)', 'entities_pkey (tenant_id, id)', 'ledger_pkey (tenant_id, id)'],
+    ],
   ],
   [
     'a decision',
