@@ -30,7 +30,7 @@ let promised: string
 let documentId: string
 const before = { ...process.env }
 beforeAll(async () => {
-  here = await world({ TWOFOLD_OPERATOR_KEY: OPERATOR })
+  here = await world({ TWOFOLD_OPERATOR_KEY: OPERATOR, INGEST_QUEUE_URL: 'http://127.0.0.1:9/ingest' })
   Object.assign(process.env, here.variables)
   tenant = await here.tenant()
   id = (await tenant.add({ content: 'met Anna', waitFor: 'graph' })).id
@@ -296,6 +296,18 @@ describe('what no caller asks for', () => {
     const Records = [record('good', JSON.stringify({ tenant: tenant.id, ids: [memory.id] })), record('bad', 'no json')]
     expect(await handlerOf('queues/graph-writes.ts')({ Records })).toEqual({ batchItemFailures: [{ itemIdentifier: 'bad' }] })
     expect((await tenant.get(`/v1/memories/${memory.id}`)).json.receipt.stores.graph.state).toBe('written')
+  })
+
+  test('events of other services are taken from a real batch of SQS, and what cannot be read is left there when nobody takes it', async () => {
+    const attributes = { ApproximateReceiveCount: '1', SentTimestamp: '1', SenderId: 'AIDA', ApproximateFirstReceiveTimestamp: '1' }
+    const data = { userId: 'alice', content: 'By event', extractEntities: false }
+    const event = { specversion: '1.0', id: '1', source: '/crm', type: 'twofold.memories.remember', tenant: tenant.id, data }
+    const Records = [
+      { messageId: 'good', body: JSON.stringify(event), attributes },
+      { messageId: 'bad', body: 'no json', attributes },
+    ]
+    expect(await handlerOf('queues/ingest.ts')({ Records })).toEqual({ batchItemFailures: [{ itemIdentifier: 'bad' }] })
+    expect((await tenant.get('/v1/memories?createdBy=queue%3A%2Fcrm')).json.items).toMatchObject([{ content: 'By event' }])
   })
 
   test.each(schedules.map(({ declared }) => declared.name))('%s does its round at a scheduled event', async (name) => {

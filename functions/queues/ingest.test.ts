@@ -148,6 +148,39 @@ describe('an event', () => {
   })
 })
 
+describe('what happens in sessions and conversations', () => {
+  test('is appended in the order in which it was sent, and once', async () => {
+    await tenant.post('/v1/sessions', { id: 'today', appName: 'crm', userId: 'alice' })
+    const happened = Array.from({ length: 10 }, (_, n) =>
+      record(event({ id: 'today', event: { n }, stateDelta: { last: n } }, { type: 'twofold.events.append' })),
+    )
+    const again = happened.map(({ body }) => record(body))
+    expect(await take(...happened.toReversed())).toEqual([])
+    expect(await take(...again)).toEqual([])
+    const { items } = (await tenant.get('/v1/sessions/today/events')).json
+    expect(items.map((each: any) => [each.seq, each.event.n])).toEqual(happened.map((_, n) => [n + 1, n]))
+    expect((await tenant.get('/v1/sessions/today')).json.session.state).toEqual({ last: 9 })
+  })
+
+  test('waits for its session, and says at last that there is none', async () => {
+    const early = record(event({ id: 'tomorrow', event: { n: 1 } }, { type: 'twofold.events.append' }))
+    expect(await take(early)).toEqual([0])
+    early.attributes.ApproximateReceiveCount = '3'
+    expect(await take(early)).toEqual([])
+    expect(letters).toMatchObject([{ code: 'not_found', message: expect.stringContaining('session') }])
+  })
+
+  test('is a turn of its conversation, in the order in which it was sent, and once', async () => {
+    const turn = (n: number) =>
+      record(event({ id: 'support', userId: 'alice', query: `q${n}`, answer: `a${n}` }, { type: 'twofold.turns.add' }))
+    const turns = [turn(1), turn(2), turn(3)]
+    expect(await take(...turns.toReversed(), ...turns.map(({ body }) => record(body)))).toEqual([])
+    const { json } = await tenant.get('/v1/conversations/support/context')
+    expect(json.turns.map((each: any) => each.query)).toEqual(['q1', 'q2', 'q3'])
+    expect(letters).toEqual([])
+  })
+})
+
 describe('what may still succeed', () => {
   test('is left to the queue, and set aside with its last reason', async () => {
     const early = record(event({ id: randomUUID(), content: 'x' }, { type: 'twofold.memories.update' }))

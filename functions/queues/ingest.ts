@@ -9,10 +9,12 @@ import { internal } from '@twofold/operation/problem.ts'
 import { parseInput } from '@twofold/operation/read-input.ts'
 import { type Code, Refusal } from '@twofold/operation/refusal.ts'
 import type { SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda'
+import { addTurn } from '../conversations/add-turn.ts'
 import { composed } from '../deps.ts'
 import { add } from '../memories/add.ts'
 import { remove } from '../memories/delete.ts'
 import { update } from '../memories/update.ts'
+import { append } from '../sessions/append.ts'
 import { type DeadLetters, deadLetters } from './dead-letters.ts'
 import { type Arrived, type CloudEvent, eventOf, lineOf } from './event.ts'
 
@@ -21,6 +23,8 @@ const OPERATIONS: Readonly<Record<string, AnyOperation<Deps>>> = {
   'twofold.memories.remember': add,
   'twofold.memories.update': update,
   'twofold.memories.delete': remove,
+  'twofold.turns.add': addTurn,
+  'twofold.events.append': append,
 }
 
 /** What another try can change: a store that was away, a twin that was at it, something that has not arrived yet. */
