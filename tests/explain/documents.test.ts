@@ -55,7 +55,7 @@ const fill = () =>
     raw(`insert into documents (tenant_id, id, namespace, file_path, path_hash, title, document_type, metadata, content, bytes, content_hash, chunk_count, to_place,
         sync_status, due_at, embedding_model, created_by, updated_by, created_at, updated_at, removed_at)
       select t.id, ${id('7')}, 'user:u' || i % 1000, 'file ' || i, encode(sha256(('file ' || i)::bytea), 'hex'), 'Title', case when i % 3 = 0 then 'text' when i % 100 = 1 then 'html' else 'markdown' end,
-        '{}', 'Text ' || i, 9, encode(sha256(i::text::bytea), 'hex'), 1, 0, case i % 500 when 1 then 'pending' when 2 then 'failed' else 'synced' end,
+        '{}', 'Text ' || i, 9, encode(sha256(('Text ' || i)::bytea), 'hex'), 1, 0, case i % 500 when 1 then 'pending' when 2 then 'failed' else 'synced' end,
         case when i % 500 in (1, 4) then at end, case when i % 500 = 3 then 'another' else '${MODEL}' end, 'maker', 'maker', at, at, case when i % 500 = 4 then at end
       from tenants t, generate_series(1, ${SIZE}) i cross join lateral (select '2026-01-01'::timestamptz + i * interval '10 s') a (at) where t.uuid = '${TENANT}'`),
     raw(`insert into memories (tenant_id, id, row, namespace, type, kind, content, importance, metadata, tags, entities, relations, occurred_at,
@@ -75,6 +75,13 @@ const fill = () =>
       from memories m, (select array_fill(0.5, array[${DIMENSIONS}])::vector as v) v where not m.owes_embedding`),
     raw(`insert into document_chunks (tenant_id, memory_id, document_id, position, hash, label)
       select d.tenant_id, ${id('8')}, d.id, case when d.removed_at is null then 0 end, i::text, '' from generate_series(1, ${SIZE}) i join documents d on d.id = ${id('7')}`),
+    raw(`insert into entities (tenant_id, id, subject, type, normalized, value, created_at)
+      select m.tenant_id, m.id, m.subject, 'person', 'name_' || m.row, 'Name ' || m.row, m.created_at from memories m`),
+    raw(
+      `insert into memory_entities (tenant_id, memory_id, entity_id, namespace, confidence) select m.tenant_id, m.id, m.id, m.namespace, 0.9 from memories m`,
+    ),
+    raw(`insert into relations (tenant_id, memory_id, from_id, type, to_id, namespace, confidence)
+      select m.tenant_id, m.id, m.id, 'knows', o.id, m.namespace, 0.9 from memories m join memories o on o.tenant_id = m.tenant_id and o.row = m.row - 1000`),
     raw(`insert into ledger (tenant_id, id, kind, subject, bucket, revision, shown, owed_since)
       select tenant_id, id, 'memory', subject, bucket_of(id), 1, 1, now() from memories`),
     raw('analyze'),
@@ -82,7 +89,7 @@ const fill = () =>
 
 const listed = (listing: Partial<Listing>, grant?: Grant) => listDocuments(deps, caller(grant), { limit: 50, after: null, ...listing })
 const read = (reading: Partial<Reading> = {}) => readDocument(deps, caller(), idOf(7), { content: false, chunks: null, ...reading })
-const put = (filePath: string, content: string) => putDocument(deps, caller(), { namespace: 'user:u7', filePath, title: 'Title', content })
+const put = (filePath: string, content: string) => putDocument(deps, caller(), { namespace: 'user:u9', filePath, title: 'Title', content })
 const time = () => ({ until: new Date('2026-03-01T12:00:10Z'), signal: AbortSignal.timeout(30_000) })
 
 const PATH = 'documents_by_path (tenant_id, namespace, path_hash)'
@@ -103,7 +110,8 @@ test.each<[string, () => Promise<unknown>, (string | RegExp)[], string[]?]>([
     () => listed({ syncStatus: 'failed', after: idOf(SIZE / 2) }),
     [/^documents_by_status \(tenant_id, sync_status(, id)?\)$/],
   ],
-  ['documents that are synced', () => listed({ syncStatus: 'synced' }), ['documents_by_status (tenant_id, sync_status, embedding_model)']],
+  // Nearly all of them are: in the order of the ids, until the page is full.
+  ['documents that are synced', () => listed({ syncStatus: 'synced' }), [], ['documents_pkey (tenant_id)']],
   ['documents that are stale', () => listed({ syncStatus: 'stale' }), ['documents_by_status (tenant_id, sync_status, embedding_model)']],
   ['documents by type', () => listed({ documentType: 'html' }), ['documents_by_type (tenant_id, document_type)']],
   ['the next page of them', () => listed({ documentType: 'html', after: idOf(7) }), ['documents_by_type (tenant_id, document_type, id)']],
@@ -114,17 +122,16 @@ test.each<[string, () => Promise<unknown>, (string | RegExp)[], string[]?]>([
   ['the next page of everything', () => listed({ after: idOf(7) }), ['documents_pkey (tenant_id, id)']],
   // In the order of the ids, until the page is full.
   ['everything', () => listed({}), [], ['documents_pkey (tenant_id)']],
-  ['a put that changes nothing', () => put('file 7', 'Text 7'), [PATH, CHUNKS]],
+  ['a put that changes nothing', () => put('file 9', 'Text 9'), [PATH, CHUNKS]],
   [
     'a put that changes a chunk',
-    () => put('file 7', 'Another text.'),
+    () => put('file 9', 'Another text.'),
     [
       PATH,
       CHUNKS,
       'documents_pkey (tenant_id, id)',
       'document_chunks_pkey (tenant_id, memory_id)',
       'postings_pkey (tenant_id, term, subject, row)',
-      'ledger_pkey (tenant_id, id)',
     ],
   ],
   ['a put of a new one', () => put('file x', 'A new text.'), [PATH, CHUNKS]],

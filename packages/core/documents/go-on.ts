@@ -26,8 +26,8 @@ interface Work {
   replaced: boolean
 }
 
-/** Vectors made between two looks at the clock: with the embedded model some seconds of work. */
-const PORTION = 16
+/** Vectors made between two looks at the clock, or as many as time allows. */
+const PORTION = 64
 /** Rounds that bring nothing before a document has failed; it is still tried, but ever less often. */
 const MOST_ATTEMPTS = 5
 const LONGEST_WAIT_S = 3600

@@ -27,7 +27,10 @@ const LOOKS = [
 const ELSEWHERE: Record<string, string> = {
   'functions/deps.ts': 'builds the ports; what it does by itself is to note that a key is in use',
   'packages/core/audit/': 'the audit is not shown in the graph; what is read is noted after the answer, and a part of that may be lost',
-  'packages/core/conversations/': 'turns are not shown in the graph, and each is written in one statement list; a memory made of one is announced as any other',
+  'packages/core/conversations/':
+    'turns are not shown in the graph, and each is written in one statement list; a memory made of one is announced as any other',
+  'packages/core/documents/':
+    'chunks are written and hidden in one list with their ledger rows; functions/documents/sync.test.ts stops it between any two lists',
   'packages/core/keys/': 'keys are not shown in the graph, and each is written in one statement list',
   'packages/core/tenants/': 'tenants are not shown in the graph, and each is written in one statement',
 }
