@@ -22,7 +22,14 @@ describe('a pattern that is recorded again', () => {
     expect([first.status, first.json.memory.occurrences, first.json.memory.version]).toEqual([201, 1, 1])
     const again = await record({ name: ' standup!' })
     expect([again.status, again.headers.get('etag')]).toEqual([200, '"2"'])
-    expect(again.json.memory).toMatchObject({ id: first.json.memory.id, occurrences: 2, confidence: 0.5, tags: ['work'], version: 2 })
+    expect(again.json.memory).toMatchObject({
+      id: first.json.memory.id,
+      occurrences: 2,
+      confidence: 0.5,
+      tags: ['work'],
+      version: 2,
+      name: 'Standup',
+    })
     const more = await record({ occurrences: 5, confidence: 0.9, about: [{ type: 'person', value: 'Bert' }] })
     expect(more.json.memory).toMatchObject({ occurrences: 7, confidence: 0.9, name: 'Standup' })
     expect(more.json.memory.entities.map((e: any) => [e.value, e.about])).toEqual([

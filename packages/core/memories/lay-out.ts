@@ -105,8 +105,9 @@ function promised({ id, title, content, owner, dueAt }: Memory, now: string): st
   return flat(`- [${id}] ${title ?? content}${terms.length === 0 ? '' : ` (${terms.join(', ')})`}`)
 }
 
-function said({ id, occurredAt, speaker, kind, content, title, rationale }: Memory): string {
-  const text = kind === 'decision' && title !== undefined ? `${title}: ${rationale ?? ''}` : content
+function said({ id, occurredAt, speaker, content, title, rationale, name, description }: Memory): string {
+  const [head, rest] = [title ?? name, rationale ?? description]
+  const text = head !== undefined && rest !== undefined ? `${head}: ${rest}` : content
   return flat(`- [${id}] ${day(occurredAt)} ${speaker ? `${speaker}: ` : ''}${text}`)
 }
 

@@ -91,7 +91,8 @@ function countAgain(
       const seen = Math.min((before.occurrences ?? 1) + occurrences, MOST)
       const after = {
         ...before,
-        name,
+        // One that is known keeps its first spelling.
+        name: before.name ?? name,
         description,
         confidence: confidence === undefined ? before.confidence : confidence,
         occurrences: seen,
@@ -102,10 +103,10 @@ function countAgain(
 }
 
 /** What is named now besides what was before, as far as the words it came from stay. */
-function mentionsWith(memory: Memory, { name, description, about = [], entities = [], relations, extractEntities }: PatternInput): Changes {
+function mentionsWith(memory: Memory, { description, about = [], entities = [], relations, extractEntities }: PatternInput): Changes {
   const named = [...about.map((entity) => ({ ...entity, about: true })), ...entities]
   if (named.length === 0) return {}
-  const same = memory.name === name && memory.description === description
+  const same = memory.description === description
   return {
     entities: [...named, ...memory.entities.filter((entity) => same || entity.about)],
     relations: relations ?? (same ? memory.relations : []),
