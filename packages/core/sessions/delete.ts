@@ -27,13 +27,13 @@ export async function deleteSession(
   const now = deps.now().toISOString()
   const mine = called(id)
   const locked = guard(mine, caller.ifMatch, null, '')
-  const unlinking = unlink(mine, now, deps.settings.graphEnabled)
+  const unlinking = unlink(mine, id, now, deps.settings.graphEnabled)
   const itself = sql<{ id: string; subject: string }>`select s.id, s.subject from sessions s where ${mine}`
   const list = [
     ...claim(caller, [{}], now),
     locked,
     unlinking,
-    sql`select refuse('in_progress', 'The memories of this session are being unlinked.', '{"unlinking": true}') where exists (${linked(mine)})`,
+    sql`select refuse('in_progress', 'The memories of this session are being unlinked.', '{"unlinking": true}') where exists (${linked(mine, id)})`,
     sql`select audit('sessions.delete', array[s.id], array[s.namespace], array[s.version], ${now}::timestamptz) from sessions s where ${mine}`,
     ...(deps.settings.graphEnabled
       ? [sql`select owe('session', array[s.id], array[s.subject], ${now}::timestamptz) from sessions s where ${mine}`]
@@ -57,14 +57,18 @@ export async function deleteSession(
   }
 }
 
-/** The memories of a session: what carries its id in its own subject, and somebody may read. */
-const linked = (mine: Statement): Statement => sql`
-  select m.id from sessions s join memories m on m.tenant_id = s.tenant_id and m.session_id = s.name and m.subject = s.subject
-  where ${mine} and m.deleted_at is null and m.pending_until is null`
+/**
+ * The memories of a session: what carries its id in its own subject, and somebody may read. The id is given, since a
+ * session's name has another collation than their index.
+ */
+const linked = (mine: Statement, id: string): Statement => sql`
+  select m.id from memories m
+  where m.tenant_id = current_tenant() and m.session_id = ${id} and m.subject = (select s.subject from sessions s where ${mine})
+    and m.deleted_at is null and m.pending_until is null`
 
 /** A version of its own of each, so that its history tells the truth. */
-const unlink = (mine: Statement, now: string, graphEnabled: boolean): Statement<Its> => sql<Its>`
-  with its as materialized (${linked(mine)} order by m.id limit ${MOST_MEMORIES}::int for update of m),
+const unlink = (mine: Statement, id: string, now: string, graphEnabled: boolean): Statement<Its> => sql<Its>`
+  with its as materialized (${linked(mine, id)} order by m.id limit ${MOST_MEMORIES}::int for update of m),
   unlinked as (
     update memories m set session_id = null, version = m.version + 1, updated_by = current_actor(),
       updated_at = greatest(${now}::timestamptz, m.updated_at + interval '1 ms')
