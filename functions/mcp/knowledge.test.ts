@@ -350,6 +350,31 @@ describe('beside what else is kept', () => {
     expect((await tenant.post(`/v1/memories/${id}/restore`)).json.memory.content).toBe('They met')
   })
 
+  test('two that are one are known by either name, and deleted by either', async () => {
+    await createEntities([person('Robert', 'sings'), person('Bob', 'paints'), person('Dora')])
+    await createRelations([relation('Bob', 'knows', 'Dora')])
+    const both = ['Bob', 'Dora'].map((value) => ({ type: 'person', value }))
+    const said = { content: 'Bob met Dora', entities: both, relations: [{ from: 'Bob', type: 'met', to: 'Dora' }], extractEntities: false }
+    await tenant.add({ namespace: 'app:mcp', ...said })
+    const idOf = async (name: string) => (await tenant.get(`/v1/graph/entities?q=${name}&subject=app:mcp`)).json.items[0].id
+    const merged = await tenant.post(`/v1/graph/entities/${await idOf('Bob')}/merge`, { into: await idOf('Robert') })
+    expect(merged.status).toBe(200)
+    const robert = person('Robert', 'sings', 'paints', 'Bob met Dora')
+    expect((await openNodes(['Bob'])).entities).toEqual([robert])
+    expect((await searchNodes('bob')).entities).toEqual([robert, person('Dora', 'Bob met Dora')])
+    expect((await readGraph()).relations.toSorted((a, b) => (a.relationType < b.relationType ? -1 : 1))).toEqual([
+      relation('Robert', 'knows', 'Dora'),
+      relation('Robert', 'met', 'Dora'),
+    ])
+    expect(await createEntities([person('Bob')])).toEqual([])
+    await deleteRelations([relation('Robert', 'met', 'Dora')])
+    expect((await readGraph()).relations).toEqual([relation('Robert', 'knows', 'Dora')])
+    await deleteEntities(['Bob'])
+    expect(await readGraph()).toEqual({ entities: [person('Dora', 'Bob met Dora')], relations: [] })
+    for (let i = 0; i < 3; i++) await sweep(here.deps)
+    expect((await tenant.get('/v1/graph/entities?subject=app:mcp')).json.items.map((each: any) => each.value)).toEqual(['Dora'])
+  })
+
   test('one namespace knows nothing of another, nor one tenant, and a key reaches as far as it is granted', async () => {
     await createEntities([person('Alice', 'secret of the app')])
     const carol = await connect({ query: '?namespace=user:carol' })

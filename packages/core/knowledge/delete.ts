@@ -1,6 +1,6 @@
 import type { Caller } from '@twofold/operation/caller.ts'
 import { z } from 'zod'
-import { normalize, type RelationType } from '../entities/entity.ts'
+import { normalize } from '../entities/entity.ts'
 import { selectAnswers } from '../memories/answer.ts'
 import { redraft } from '../memories/draft.ts'
 import { retire, unlink } from '../memories/forget.sql.ts'
@@ -49,7 +49,7 @@ export async function deleteEntities(
   { namespace, entityNames }: z.output<typeof DeleteEntitiesInput>,
 ): Promise<void> {
   await needing(deps, caller, namespace, 'graph:write', 'memories:write')
-  const gone = [...(await find(deps, caller, namespace, entityNames)).values()]
+  const gone = [...new Set((await find(deps, caller, namespace, entityNames)).values())]
   if (gone.length === 0) return
   await forgetMentions(deps, caller, namespace, gone, null)
   const { subject, now } = whereIn(deps, namespace)
@@ -105,16 +105,15 @@ export async function deleteRelations(
     [removeLinks(edges, at.now), selectSaying(at, edges, ROUND)],
     { write: true, repeatable: true },
   )
-  const names = new Set(relations.map(({ from, to, relationType }) => nameOf(from, relationType, to)))
+  const gone = new Set(edges.map(({ from_id, type, to_id }) => JSON.stringify([from_id, type, to_id])))
+  const meant = (name: string) => known.get(normalize(name))?.id
   const unsaid = (memory: Memory): Changes => ({
     entities: memory.entities,
-    relations: memory.relations.filter(({ from, type, to }) => !names.has(nameOf(from.value, type, to.value))),
+    relations: memory.relations.filter(({ from, type, to }) => !gone.has(JSON.stringify([meant(from.value), type, meant(to.value)]))),
   })
   for (const { id } of rows[1]) await change(deps, caller, id, unsaid)
   await announce(deps, caller, authorized, rows[0])
 }
-
-const nameOf = (from: string, type: z.infer<typeof RelationType>, to: string) => JSON.stringify([normalize(from), type, normalize(to)])
 
 /** Memories that mention these entities and no other go; the others lose the mention. */
 async function forgetMentions(
@@ -126,7 +125,7 @@ async function forgetMentions(
 ): Promise<void> {
   const at = whereIn(deps, namespace)
   const ids = entities.map(({ id }) => id)
-  const names = new Set(entities.map(({ type, normalized }) => `${type}\n${normalized}`))
+  const names = new Set(entities.flatMap((entity) => entity.names.map(({ type, normalized }) => `${type}\n${normalized}`)))
   const stays = ({ type, value }: { type: string; value: string }) => !names.has(`${type}\n${normalize(value)}`)
   const without = (memory: Memory): Changes => ({
     entities: memory.entities.filter(stays),

@@ -12,7 +12,8 @@ export interface KnownRow {
   id: string
   type: string
   value: string
-  normalized: string
+  /** Its own and those of what was merged into it. */
+  names: { type: string; normalized: string }[]
   explicit: boolean
   observations: string[]
   /** It has more than are shown. */
@@ -28,26 +29,34 @@ const mentions = (entity: Statement, { namespace, now }: At): Statement => sql`
     select m.id, m.content from readable_memories m where m.tenant_id = current_tenant() and m.id = me.memory_id and ${live(now)} offset 0) m
   where me.tenant_id = current_tenant() and me.entity_id = ${entity} and me.namespace = ${namespace} and visible(me.namespace)`
 
-/** Made for its own sake in the subject, or mentioned in the namespace. */
-const known = (at: At): Statement => sql`(
-  (e.explicit and visible(e.subject)) or exists (select from ${mentions(sql`e.id`, at)}))`
+/** Entities `a` that were merged into `e`. */
+const merged = sql`entities a where a.tenant_id = current_tenant() and a.kept_id = e.id`
+const explicit = sql`(e.explicit or exists (select from ${merged} and a.explicit))`
+
+/** Made for its own sake in the subject, or mentioned in the namespace; what was merged into another is shown as that. */
+const known = (at: At): Statement => sql`(e.kept_id is null and (
+  (visible(e.subject) and ${explicit}) or exists (select from ${mentions(sql`e.id`, at)})))`
 
 /** Entities `e` of the namespace that `where` picks, in the order they came, with what was observed of them. */
 export const selectKnown = (at: At, where: Statement, most: number): Statement<KnownRow> => sql<KnownRow>`
-  select e.id, e.type, e.value, e.normalized, e.explicit, coalesce(o.contents, '[]') as observations, coalesce(o.more, false) as more
+  select e.id, e.type, e.value, ${explicit} as explicit, coalesce(o.contents, '[]') as observations, coalesce(o.more, false) as more,
+    (select jsonb_agg(jsonb_build_object('type', n.type, 'normalized', n.normalized))
+      from (select e.type, e.normalized union all select a.type, a.normalized from ${merged}) n) as names
   from entities e
   left join lateral (
     select jsonb_agg(o.content order by o.id) filter (where o.place <= ${MOST_OBSERVATIONS}::int) as contents, count(*) > ${MOST_OBSERVATIONS}::int as more
-    from (select m.id, m.content, row_number() over (order by m.id) as place from ${mentions(sql`e.id`, at)}
-      order by m.id limit ${MOST_OBSERVATIONS + 1}::int) o) o on true
+    from (select m.id, m.content, row_number() over (order by m.id) as place
+      from (select distinct m.id, m.content from ${mentions(sql`e.id`, at)} order by m.id limit ${MOST_OBSERVATIONS + 1}::int) m) o) o on true
   where e.tenant_id = current_tenant() and e.subject = ${at.subject} and ${known(at)} and ${where}
   order by e.id limit ${most}::int`
 
-export const namedIn = (names: readonly string[]): Statement => sql`e.normalized = any(${names}::text[])`
+export const namedIn = (names: readonly string[]): Statement => sql`(
+  e.normalized = any(${names}::text[]) or exists (select from ${merged} and a.normalized = any(${names}::text[])))`
 
 /** The text stands in the name, in the type or in an observation, whatever the case. */
 export const containing = (text: string, at: At): Statement => sql`(
   strpos(lower(e.value), lower(${text})) > 0 or strpos(e.type, lower(${text})) > 0 or strpos(replace(e.type, '_', ' '), lower(${text})) > 0
+  or exists (select from ${merged} and strpos(lower(a.value), lower(${text})) > 0)
   or exists (select from ${mentions(sql`e.id`, at)} and strpos(lower(m.content), lower(${text})) > 0))`
 
 interface RelationRow {
@@ -134,12 +143,11 @@ export const removeLinksOf = (entities: readonly string[], now: string): Stateme
   )
 
 /** They stay as long as a memory mentions them, and no longer: the collector looks at them. */
-export const releaseEntities = (entities: readonly string[], now: string): Statement[] => [
-  sql`select audit('entities.delete', array_agg(e.id), array_agg(e.subject), null, ${now}::timestamptz)
-    from entities e where e.tenant_id = current_tenant() and e.id = any(${entities}::uuid[]) having count(*) > 0`,
-  sql`update entities e set explicit = false where e.tenant_id = current_tenant() and e.id = any(${entities}::uuid[]) and e.explicit`,
-  markCollectable(
-    sql`select e.id as entity_id from entities e where e.tenant_id = current_tenant() and e.id = any(${entities}::uuid[])`,
-    now,
-  ),
-]
+export function releaseEntities(entities: readonly string[], now: string): Statement[] {
+  const meant = sql`e.tenant_id = current_tenant() and (e.id = any(${entities}::uuid[]) or e.kept_id = any(${entities}::uuid[]))`
+  return [
+    sql`select audit('entities.delete', array_agg(e.id), array_agg(e.subject), null, ${now}::timestamptz) from entities e where ${meant} having count(*) > 0`,
+    sql`update entities e set explicit = false where ${meant} and e.explicit`,
+    markCollectable(sql`select e.id as entity_id from entities e where ${meant}`, now),
+  ]
+}

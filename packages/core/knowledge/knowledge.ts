@@ -80,7 +80,7 @@ export async function find(deps: Deps, caller: Caller, namespace: string, names:
   const where = namedIn(names.map(normalize))
   const { rows } = await deps.db.asCaller(caller, exactly(namespace), [selectKnown(whereIn(deps, namespace), where, names.length * 20)])
   const best = rows[0].toSorted((a, b) => Number(a.explicit) - Number(b.explicit) || (a.id < b.id ? 1 : -1))
-  return new Map(best.map((row) => [row.normalized, row]))
+  return new Map(best.flatMap((row) => row.names.map((name): [string, KnownRow] => [name.normalized, row])))
 }
 
 export const whereIn = (deps: Deps, namespace: string): At => ({ namespace, subject: subjectOf(namespace), now: deps.now().toISOString() })
