@@ -217,12 +217,7 @@ const TALK: Case[] = [
 
 const AUDIT: Case[] = [
   ['all of it', () => audited({}), [], ['audit_log_by_time (tenant_id)', KEYS]],
-  [
-    'the next page',
-    () => audited({ after: { at: THEN, id: '7' } }),
-    [expect.stringMatching(/^audit_log_by_time \(tenant_id, (at|ROW)/)],
-    [KEYS],
-  ],
+  ['the next page', () => audited({ after: { at: THEN, id: '7' } }), ['audit_log_by_time (tenant_id, at)'], [KEYS]],
   ['since then', () => audited({ since: '2026-02-28T23:00:00Z' }), ['audit_log_by_time (tenant_id, at)'], [KEYS]],
   ['of a memory', () => audited({ memoryId: w.memory.id }), ['audit_log_by_target (tenant_id, target)'], [KEYS]],
   ['of an actor', () => audited({ actor: 'maker 7' }), ['audit_log_by_actor (tenant_id, actor)'], [KEYS]],

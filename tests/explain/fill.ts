@@ -112,8 +112,10 @@ const sessions = [
   ),
 ]
 
-/** One of each subject, with a turn for each of its memories; three in four have expired and are not swept yet. */
+/** One of each subject, with a turn for each of its memories, of which three in four have expired and are not swept yet; and many of one user. */
 const conversations = [
+  raw(`insert into conversations (tenant_id, id, name, namespace, user_id, written, created_at, updated_at, last_at, expires_at)
+    select t.id, gen_random_uuid(), 'talk ' || i, 'user:talkative', 'talkative', 1, now(), now(), '2026-02-01', '2027-01-01' from tenants t, generate_series(1, 3000) i where t.uuid = '${TENANT}'`),
   raw(`insert into conversations (tenant_id, id, name, namespace, user_id, written, created_at, updated_at, last_at, expires_at)
     select tenant_id, gen_random_uuid(), 'talk of ' || subject, subject, null, count(*), min(at), max(at), max(at), max(at) + interval '90 days'
     from planned group by tenant_id, subject`),

@@ -68,5 +68,5 @@ function conditions({ memoryId, actor, onBehalfOf, action, since, after }: Audit
   return sql`${when(memoryId, sql`a.target = ${memoryId}::uuid`)} and ${when(actor, sql`a.actor = ${actor}`)}
     and ${when(onBehalfOf, sql`a.on_behalf_of = ${onBehalfOf}`)} and ${when(action, sql`a.action = ${action}`)}
     and ${when(since, sql`a.at >= ${since}::timestamptz`)}
-    and ${when(after, sql`(a.at, a.id) < (${after?.at}::timestamptz, ${after?.id}::bigint)`)}`
+    and ${when(after, sql`a.at <= ${after?.at}::timestamptz and (a.at < ${after?.at}::timestamptz or a.id < ${after?.id}::bigint)`)}`
 }
