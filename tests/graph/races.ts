@@ -1,5 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import { collect } from '@twofold/core/entities/collect.ts'
+import { createEntity, EntitiesInput } from '@twofold/core/entities/create.ts'
+import { LinksInput, linkNodes } from '@twofold/core/entities/link.ts'
+import { mergeEntities, unmergeEntity } from '@twofold/core/entities/merge.ts'
 import { catchUp } from '@twofold/core/graph/catch-up.ts'
 import { project } from '@twofold/core/graph/project.ts'
 import { forget } from '@twofold/core/memories/forget.ts'
@@ -7,6 +10,7 @@ import { remember } from '@twofold/core/memories/remember.ts'
 import { unlinkEntities } from '@twofold/core/memories/write.sql.ts'
 import type { Deps } from '@twofold/core/ports.ts'
 import { sql } from '@twofold/core/sql.ts'
+import { Refusal } from '@twofold/operation/refusal.ts'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { OpenStores, Stores } from './stores.ts'
@@ -23,6 +27,7 @@ function seeded(seed: number): () => number {
 
 const vector = Array.from({ length: 384 }, (_, i) => Math.sin(i + 1))
 const clock = { now: () => new Date() }
+type Named = { type: string; value: string }
 
 /** Needs a database in which transactions meet. */
 export function raceTests(open: OpenStores): void {
@@ -127,6 +132,94 @@ export function raceTests(open: OpenStores): void {
 
       expect(await collect(deps, mine.tenant)).toEqual({ looked: 1, removed: 1 })
     })
+
+    test('mergers and their undoing leave nothing at a name that means another, and lose nothing that was said', async () => {
+      mine = await makeTenant(deps.db, randomUUID())
+      const person = (value: string) => ({ type: 'person', value })
+      const [one, other, third] = ['Augusta', 'Ada', 'Byron'].map(person) as [Named, Named, Named]
+      const made = await createEntity(
+        deps,
+        caller(),
+        EntitiesInput.parse({ entities: [one, other, third].map((e) => ({ ...e, subject: 'user:ada' })) }),
+      )
+      const [augusta, ada, byron] = made.answer.entities.map((entity) => entity.id) as [string, string, string]
+      let writing = true
+      let done = 0
+      const trying = async (work: () => Promise<unknown>) => {
+        // Of two who want the same, or against each other, one is told so.
+        const count = () => {
+          done++
+        }
+        await work().then(count, (error: unknown) => {
+          if (!(error instanceof Refusal && ['conflict', 'invalid', 'in_progress'].includes(error.code))) throw error
+        })
+      }
+      const mergers = [
+        [augusta, ada],
+        [ada, byron],
+        [byron, augusta],
+      ].map(async ([id, into]) => {
+        while (writing) {
+          await trying(() => mergeEntities(deps, caller(), { id: id as string, into: into as string }))
+          await trying(() => unmergeEntity(deps, caller(), { id: id as string }))
+        }
+      })
+      const projecting = async () => {
+        while (writing) await project(deps, mine.tenant, { oldest: 50 })
+      }
+      const writers = Array.from({ length: 5 }, async (_, w) => {
+        const random = seeded(w + 100)
+        for (let round = 0; round < 16; round++) {
+          const entities = [one, other, third].filter(() => random() < 0.6)
+          const relations = entities.slice(1).map((to) => ({ from: entities[0] as Named, type: 'knows', to }))
+          await remember(deps, caller(), {
+            userId: 'ada',
+            content: `note ${w} ${round}`,
+            entities,
+            relations,
+            extractEntities: false,
+            embedding: vector,
+          })
+          const [from, to] = random() < 0.5 ? [one, third] : [other, one]
+          const named = { from: { ...from, subject: 'user:ada' }, type: `likes ${w}`, to: { ...to, subject: 'user:ada' } }
+          await linkNodes(deps, caller(), LinksInput.parse({ links: [named] }))
+        }
+      })
+      await Promise.all([
+        projecting(),
+        ...mergers,
+        Promise.all(writers).finally(() => {
+          writing = false
+        }),
+      ])
+      const strays = async () => {
+        const [[row]] = await deps.db.asTenant(mine.tenant, [
+          sql<{ strays: number }>`select count(*)::int as strays from (
+            select me.entity_id, me.alias_id from memory_entities me
+            union all select r.from_id, r.from_alias from relations r union all select r.to_id, r.to_alias from relations r
+            union all select k.from_id, k.from_alias from links k union all select k.to_id, k.to_alias from links k) x
+          join entities e on e.id = x.entity_id left join entities a on a.id = x.alias_id
+          where e.kept_id is not null or (x.alias_id is not null and a.kept_id is distinct from e.id)`,
+        ])
+        return row?.strays
+      }
+      expect(done).toBeGreaterThan(0)
+      expect(await strays()).toBe(0)
+      for (let i = 0; i < 3; i++) for (const id of [augusta, ada, byron]) await trying(() => unmergeEntity(deps, caller(), { id }))
+      expect(await strays()).toBe(0)
+      await catchUp(deps, mine.tenant, new Date(Date.now() + 60_000))
+      const [[said], [links]] = await deps.db.asTenant(mine.tenant, [
+        sql<{ said: number; meant: number }>`select
+          (select sum(jsonb_array_length(m.entities) + jsonb_array_length(m.relations))::int from memories m) as said,
+          (select count(*)::int from memory_entities where alias_id is null) + (select count(*)::int from relations where from_alias is null and to_alias is null) as meant`,
+        sql<{ links: number }>`select count(*)::int as links from links where from_alias is null and to_alias is null`,
+      ])
+      expect(said?.meant).toBe(said?.said)
+      expect(await deps.graph.counts(mine.tenant, { generations: [1] })).toEqual({
+        ...{ memories: 80, entities: 3, sessions: 0 },
+        edges: (said?.said ?? 0) + (links?.links ?? 0),
+      })
+    }, 120_000)
 
     test('many graph writers over one backlog write each row once', async () => {
       const written: string[] = []
