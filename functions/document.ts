@@ -17,6 +17,13 @@ const mcp = {
       description: 'Where things go and are looked for when the model does not say; else the only namespace that the key is granted.',
       schema: { $ref: '#/components/schemas/Namespace' },
     },
+    {
+      name: 'tools',
+      in: 'query',
+      required: false,
+      description: 'The only tools to show, by name with commas between them.',
+      schema: { type: 'string', examples: ['search_memories,add_memory'] },
+    },
   ],
   requestBody: {
     required: true,

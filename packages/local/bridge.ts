@@ -9,8 +9,8 @@ const NAME = { name: 'twofold', title: 'Twofold', version: '0.1.0' }
 export interface BridgeOptions {
   /** The service, whichever runs now; asked again when it has gone. */
   reach(): Promise<Found>
-  /** Of the connection; null: what the key says. */
-  namespace: string | null
+  /** What the connection asks for, as the service's `/mcp` takes it: `namespace`, `tools`. */
+  query: Readonly<Record<string, string | undefined>>
   log(message: string): void
 }
 
@@ -18,13 +18,13 @@ export interface BridgeOptions {
  * Hands on what a client asks on standard input to the service's `/mcp`, and its answers to standard output. A service that
  * has gone is looked for once more in the middle of a request; asked twice, it stores once. Resolves when the client is there.
  */
-export async function bridge({ reach, namespace, log }: BridgeOptions): Promise<{ close(): Promise<void> }> {
+export async function bridge({ reach, query, log }: BridgeOptions): Promise<{ close(): Promise<void> }> {
   let current: Promise<Client> | null = null
 
   async function connect(): Promise<Client> {
     const { url, key } = await reach()
     const at = new URL('/mcp', url)
-    if (namespace !== null) at.searchParams.set('namespace', namespace)
+    for (const [name, value] of Object.entries(query)) if (value) at.searchParams.set(name, value)
     const client = new Client(NAME)
     await client.connect(new StreamableHTTPClientTransport(at, { requestInit: { headers: { authorization: `Bearer ${key}` } } }))
     return client

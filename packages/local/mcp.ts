@@ -9,9 +9,10 @@ const USAGE = `npm run --silent mcp [-- options]
   MCP on standard input and output, for programs that start their servers themselves.
   --url <address>      of a running service (TWOFOLD_URL); without one, the service that runs on TWOFOLD_HOME, else one of its own there
   --namespace <path>   where things go when nobody says, such as user:alice (TWOFOLD_NAMESPACE)
+  --tools <names>      only these, with commas, such as search_memories,add_memory (TWOFOLD_TOOLS)
 The key is TWOFOLD_API_KEY, else the one in TWOFOLD_HOME.`
 
-const { PORT, TWOFOLD_HOME, TWOFOLD_API_KEY, TWOFOLD_URL, TWOFOLD_NAMESPACE, ...variables } = process.env
+const { PORT, TWOFOLD_HOME, TWOFOLD_API_KEY, TWOFOLD_URL, TWOFOLD_NAMESPACE, TWOFOLD_TOOLS, ...variables } = process.env
 const home = TWOFOLD_HOME || '.twofold'
 /** Standard output belongs to the protocol. */
 const log = (message: string) => void process.stderr.write(`${message}\n`)
@@ -42,11 +43,11 @@ async function reach(url: string | undefined): Promise<Found> {
 }
 
 async function main(): Promise<void> {
-  const options = { url: { type: 'string' }, namespace: { type: 'string' }, help: { type: 'boolean' } } as const
+  const options = { url: { type: 'string' }, namespace: { type: 'string' }, tools: { type: 'string' }, help: { type: 'boolean' } } as const
   const { values } = parseArgs({ options })
   if (values.help) return log(USAGE)
-  const namespace = values.namespace || TWOFOLD_NAMESPACE || null
-  const { close } = await bridge({ reach: () => reach(values.url || TWOFOLD_URL), namespace, log })
+  const query = { namespace: values.namespace || TWOFOLD_NAMESPACE, tools: values.tools || TWOFOLD_TOOLS }
+  const { close } = await bridge({ reach: () => reach(values.url || TWOFOLD_URL), query, log })
   let leaving = false
   const leave = () => {
     if (leaving) return

@@ -149,6 +149,14 @@ describe.each(['older', 'newer'] as const)('a client of the %s sort', (era) => {
   })
 })
 
+test('a connection may ask for some of the tools: every one that is shown to a model costs it attention', async () => {
+  const { client, ask } = await connected({ query: '?tools=search_notes,add_note' })
+  expect((await client.listTools()).tools.map(({ name }) => name)).toEqual(['add_note', 'search_notes'])
+  const refused = await ask({ method: 'POST', headers: { ...KEY, 'content-type': 'application/json' }, body: '{}' }, ',no_tool')
+  const { errors } = (await refused.json()) as any
+  expect([refused.status, errors]).toEqual([400, [{ path: 'tools', message: expect.stringContaining('get_note,add_note') }]])
+})
+
 describe('what makes something', () => {
   test('is marked, so that the same asked again is taken for the same; what reads, changes or deletes is not', async () => {
     const { client, here } = await connected()

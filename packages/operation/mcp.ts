@@ -41,6 +41,8 @@ export interface Offer<D> {
 interface Exchange extends z.infer<typeof Connection> {
   asker: Asker
   bytes: number
+  /** The tools that the connection asked for; null: all. */
+  only: ReadonlySet<string> | null
 }
 
 /** The largest request that any operation takes, and what JSON-RPC puts around it. */
@@ -56,7 +58,7 @@ const RETRY_MS = 60_000
  */
 export function mcp<D>(offer: Offer<D>, around: Surroundings<D>): Endpoint {
   const tools = toolsOf(offer.operations)
-  const connect = connecting(offer)
+  const connect = connecting(offer, [...tools.keys()])
   const serverFor = (exchange: Exchange) => serverOf(offer, tools, around, exchange)
   const modern = createMcpHandler(({ authInfo }) => serverFor(authInfo?.extra?.exchange as Exchange), {
     legacy: 'reject',
@@ -77,6 +79,7 @@ export function mcp<D>(offer: Offer<D>, around: Surroundings<D>): Endpoint {
 
   return async (request) => {
     const { method, headers, signal } = request
+    const wanted = new URL(request.url).searchParams
     let message: unknown
     let bytes = 0
     const given = async () => {
@@ -85,12 +88,17 @@ export function mcp<D>(offer: Offer<D>, around: Surroundings<D>): Endpoint {
       if (!body) throw invalid([{ path: 'body', message: 'must be a message of JSON-RPC' }])
       bytes = body.length
       message = parseJson(body)
-      const namespace = new URL(request.url).searchParams.get('namespace')
-      return namespace === null ? {} : { namespace }
+      return Object.fromEntries(wanted)
     }
     const connected = await perform(connect, { method, headers, signal, given }, around)
     if (!connected.ok) return connected
-    const exchange = { ...Connection.parse(await connected.json()), asker: { method, headers: within(connected, headers), signal }, bytes }
+    const only = wanted.has('tools') ? new Set(wanted.get('tools')?.split(',')) : null
+    const exchange = {
+      ...Connection.parse(await connected.json()),
+      asker: { method, headers: within(connected, headers), signal },
+      bytes,
+      only,
+    }
     const response = (await isLegacyRequest(request, message))
       ? await serveOlder(request, message, exchange)
       : await modern.fetch(request, { parsedBody: message, authInfo: { token: '', clientId: '', scopes: [], extra: { exchange } } })
@@ -100,14 +108,23 @@ export function mcp<D>(offer: Offer<D>, around: Surroundings<D>): Endpoint {
 }
 
 /** Before anything else: who this is. For a key seen lately it costs no round trip. */
-const connecting = <D>({ namespace, introduce }: Offer<D>): AnyOperation<D> =>
+const connecting = <D>({ namespace, introduce }: Offer<D>, tools: readonly string[]): AnyOperation<D> =>
   operation({
     name: 'mcp.connect',
     method: 'post',
     path: '/mcp',
     scope: null,
     summary: 'Ask by the Model Context Protocol.',
-    input: z.strictObject({ namespace: namespace.optional() }),
+    input: z.strictObject({
+      namespace: namespace.optional(),
+      tools: z
+        .string()
+        .refine(
+          (names) => names.split(',').every((name) => tools.includes(name)),
+          `must be names of tools, with commas: ${tools.join(',')}`,
+        )
+        .optional(),
+    }),
     output: Connection,
     write: false,
     handle: (deps: D, input, caller) => introduce(deps, caller, input.namespace ?? null),
@@ -129,14 +146,13 @@ function within(connected: Response, given: Headers): Headers {
 }
 
 function serverOf<D>(offer: Offer<D>, tools: ReadonlyMap<string, Tool<D>>, around: Surroundings<D>, exchange: Exchange): Server {
-  const { asker, scopes, namespace } = exchange
+  const { asker, scopes, namespace, only } = exchange
   const may = ({ scope }: AnyOperation<D>) => scope === null || scopes.includes(scope) || scopes.includes('admin')
+  const shown = [...tools.values()].filter(({ operation, definition }) => may(operation) && (only?.has(definition.name) ?? true))
   const resources = offer.resources.filter((each) => may(each.operation))
   const server = new Server(offer.server, { capabilities: { tools: {}, resources: {} }, instructions: offer.instructions })
   // A tool that the key may not use would only be tried in vain.
-  server.setRequestHandler('tools/list', () => ({
-    tools: [...tools.values()].filter((tool) => may(tool.operation)).map((tool) => tool.definition),
-  }))
+  server.setRequestHandler('tools/list', () => ({ tools: shown.map((tool) => tool.definition) }))
   server.setRequestHandler('tools/call', ({ params }) => {
     const tool = tools.get(params.name)
     if (!tool) throw new ProtocolError(ProtocolErrorCode.InvalidParams, `There is no tool called ${params.name.slice(0, 100)}.`)
