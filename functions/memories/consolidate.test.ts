@@ -173,6 +173,27 @@ describe('what was merged', () => {
   })
 })
 
+test('what a later change outdates points to it, without a model', async () => {
+  const place = (value: string) => ({
+    entities: [
+      { type: 'person', value: 'Alice' },
+      { type: 'place', value },
+    ],
+    relations: [{ from: 'Alice', type: 'lives_in', to: value }],
+  })
+  const rome = await add('Alice lives in Rome', place('Rome'))
+  const [paris, again] = [await add('Alice has moved to Paris', place('Paris')), await add('alice has moved to Paris.', place('Paris'))]
+  await add('Alice lives in Turin in summer', place('Turin'))
+  const { groups } = (await consolidate({ strategy: 'similar' })).json
+  expect(groups).toEqual([
+    { kept: again, merged: [rome], reason: 'contradiction' },
+    { kept: again, merged: [paris], reason: 'similar' },
+  ])
+  expect(await superseded(again)).toMatchObject({ nodes: [rome, paris].toSorted().map((id) => [id, again]) })
+  expect((await restore(rome)).status).toBe(200)
+  expect(await drift()).toEqual([])
+})
+
 test('the same request with the same Idempotency-Key is answered the same, and merges nothing else', async () => {
   for (const content of ['likes tea', 'Likes tea', 'likes tea.', 'has a dog', 'Has a dog']) await add(content)
   const ask = { headers: { 'idempotency-key': randomUUID() } }

@@ -15,8 +15,8 @@ const similarity = (a: string, b: string): number => {
 }
 
 const candidate = (text: string): Candidate => ({
-  ...{ id: text, version: 1, key: null, kind: 'note', speaker: null, text, long: false, apart: '', importance: 5 },
-  ...{ at: '2026-03-01T12:00:00.000Z', expiresAt: null },
+  ...{ id: text, version: 1, key: null, kind: 'note', speaker: null, text, long: false, fields: '', apart: '', importance: 5 },
+  ...{ at: '2026-03-01T12:00:00.000Z', expiresAt: null, says: null },
 })
 const one = ([a, b]: readonly [string, string]) => sayTheSame(candidate(a), candidate(b), similarity(a, b))
 

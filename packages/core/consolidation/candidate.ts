@@ -11,12 +11,16 @@ export interface Candidate {
   /** The content, or a hash of one that is too long to be compared by words. */
   text: string
   long: boolean
-  /** Equal where everything but the words is: type, kind, fields of the kind, value, speaker, and when it happened. */
+  /** Equal where kind, fields of the kind and value are. */
+  fields: string
+  /** Equal where those, type, speaker, and when it happened are: everything but the words. */
   apart: string
   importance: number
   at: string
   /** When it goes by itself; null: never. */
   expiresAt: string | null
+  /** The only relation that it states, where it states one. */
+  says: { from: string; type: string; to: string } | null
 }
 
 export interface Group {
@@ -34,6 +38,9 @@ export const byPreference = (a: Candidate, b: Candidate): number =>
   Number(outlasts(b, a)) - Number(outlasts(a, b)) ||
   b.importance - a.importance ||
   (a.id < b.id ? -1 : 1)
+
+/** What happened last, first. */
+export const byLatest = (a: Candidate, b: Candidate): number => (a.at === b.at ? (a.id < b.id ? 1 : -1) : a.at < b.at ? 1 : -1)
 
 const outlasts = (a: Candidate, b: Candidate): boolean => b.expiresAt !== null && (a.expiresAt === null || a.expiresAt > b.expiresAt)
 
@@ -54,14 +61,20 @@ export function sayTheSame(a: Candidate, b: Candidate, similarity: number): bool
 
 /**
  * Groups of those that `same` takes for one: each goes into one that it is the same as itself, so that no chain of small
- * differences makes one of what is two. Every memory is in at most one group.
+ * differences makes one of what is two. What `stays` goes into nothing. Every memory is in at most one group.
  */
-export function grouped(candidates: readonly Candidate[], reason: Reason, same: (a: Candidate, b: Candidate) => boolean): Group[] {
-  const left = new Set(candidates.toSorted(byPreference))
+export function grouped(
+  candidates: readonly Candidate[],
+  reason: Reason,
+  same: (a: Candidate, b: Candidate) => boolean,
+  stays: ReadonlySet<string> = new Set(),
+): Group[] {
+  const first = (a: Candidate, b: Candidate) => Number(stays.has(b.id)) - Number(stays.has(a.id)) || byPreference(a, b)
+  const left = new Set(candidates.toSorted(first))
   const groups: Group[] = []
   for (const kept of left) {
     left.delete(kept)
-    const merged = [...left].filter((it) => mayGo(it, kept) && same(kept, it))
+    const merged = [...left].filter((it) => !stays.has(it.id) && mayGo(it, kept) && same(kept, it))
     for (const it of merged) left.delete(it)
     if (merged.length > 0) groups.push({ kept: kept.id, merged: merged.map(({ id }) => id).sort(), reason })
   }

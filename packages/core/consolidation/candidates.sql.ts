@@ -1,6 +1,7 @@
 import { live } from '../memories/live.sql.ts'
 import { raw, type Statement, sql } from '../sql.ts'
 import type { Candidate } from './candidate.ts'
+import { ONE_AT_A_TIME } from './outdated.ts'
 
 /** Longer texts are compared as a whole: a vector says little of them, and to compare their words takes memory. */
 const MOST_CHARACTERS = 2000
@@ -12,8 +13,11 @@ const there = (namespace: string, now: string): Statement => sql`
 /** A time that the caller named is part of what is said; what happened is another thing on another day. */
 const candidate = sql`jsonb_build_object('id', m.id, 'version', m.version, 'key', m.key, 'kind', m.kind, 'speaker', m.speaker,
   'text', case when length(m.content) > ${MOST_CHARACTERS}::int then md5(m.content) else m.content end, 'long', length(m.content) > ${MOST_CHARACTERS}::int,
+  'fields', md5(jsonb_build_array(m.kind, m.details, m.value)::text),
   'apart', md5(jsonb_build_array(m.type, m.kind, m.details, m.value, m.speaker,
     case when m.occurred_at <> m.created_at then iso(m.occurred_at) when m.type = 'episodic' then left(iso(m.occurred_at), 10) end)::text),
+  'says', case when jsonb_array_length(m.relations) = 1 then jsonb_build_object(
+    'from', m.relations->0->'from'->>'value', 'type', m.relations->0->>'type', 'to', m.relations->0->'to'->>'value') end,
   'importance', m.importance, 'at', iso(m.occurred_at), 'expiresAt', iso(m.ends_at))`
 
 export interface ExactRow {
@@ -41,12 +45,17 @@ export const sameWords = (
   from page cross join unnest(page.ids) member (id) join memories m on m.tenant_id = current_tenant() and m.id = member.id
   order by 1, m.id`
 
+/** Looked at for each memory. */
+const MOST_RIVALS = 20
+
 export interface NearRow {
   /** Of those that were looked at, the last; null: none was left. */
   last: string | null
   looked: number
   candidates: Candidate[]
   pairs: { a: string; b: string; similarity: number }[]
+  /** Memories that give one thing two values of which it has one at a time. */
+  rivals: { a: string; b: string }[]
 }
 
 export interface Near {
@@ -79,9 +88,17 @@ export const near = (namespace: string, subject: string, n: Near, now: string): 
         and e.memory_id <> s.id and (${n.all}::boolean or e.memory_id > s.id)
       order by ${half('e.embedding')} <=> ${half('s.embedding')} limit ${n.nearest}::int) x
     where s.embedding is not null and 1 - (x.embedding <=> s.embedding) >= ${n.least}::float8),
-  wanted as (select a as id from pairs union select b from pairs union select id from seeds where ${n.all}::boolean)
+  rivals as materialized (
+    select r.memory_id as a, o.memory_id as b
+    from seeds s
+    join relations r on r.tenant_id = current_tenant() and r.memory_id = s.id and r.type = any(${ONE_AT_A_TIME}::text[])
+    cross join lateral (
+      select o.memory_id from relations o
+      where o.tenant_id = current_tenant() and o.from_id = r.from_id and o.type = r.type and o.to_id <> r.to_id and o.namespace = ${namespace}
+        and o.memory_id <> s.id order by o.memory_id limit ${MOST_RIVALS}::int) o),
+  wanted as (select a as id from pairs union select b from pairs union select a from rivals union select b from rivals union select id from seeds where ${n.all}::boolean)
   select (select id from seeds order by id desc limit 1) as last, (select count(*) from seeds)::int as looked,
     (select coalesce(jsonb_agg(${candidate} order by m.id), '[]') from memories m where ${there(namespace, now)} and m.id = any(array(select id from wanted))
       and length(m.content) <= ${MOST_CHARACTERS}::int) as candidates,
-    (select coalesce(jsonb_agg(to_jsonb(p)), '[]') from pairs p) as pairs`
+    (select coalesce(jsonb_agg(to_jsonb(p)), '[]') from pairs p) as pairs, (select coalesce(jsonb_agg(to_jsonb(r)), '[]') from rivals r) as rivals`
 }

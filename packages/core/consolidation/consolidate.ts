@@ -157,11 +157,10 @@ async function replayed(deps: Deps, caller: Caller, targets: Replay['targets']):
       where visible(v.namespace) order by v.memory_id`,
   ])
   if (rows[0].length < made.length) throw gone()
-  const groups = [...Map.groupBy(rows[0], ({ kept }) => kept)].map(([kept, rows]) => ({
-    kept,
-    merged: rows.map(({ id }) => id),
-    reason: (rows[0] as (typeof rows)[number]).reason,
-  }))
+  const groups = [...Map.groupBy(rows[0], ({ kept, reason }) => `${kept} ${reason}`).values()].map((same) => {
+    const [{ kept, reason }] = same as [(typeof same)[number]]
+    return { kept, merged: same.map(({ id }) => id), reason }
+  })
   const code = targets.find((target) => target.code)?.code ?? DONE
   return answer(groups, code === DONE ? null : code)
 }

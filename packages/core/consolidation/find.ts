@@ -3,6 +3,7 @@ import type { Deps, LanguageModel } from '../ports.ts'
 import type { Statement } from '../sql.ts'
 import { ALIKE, type Candidate, type Group, grouped, sayTheSame, wordForWord } from './candidate.ts'
 import { type NearRow, near, sameWords } from './candidates.sql.ts'
+import { outdated } from './outdated.ts'
 import { validated } from './propose.ts'
 
 export const STRATEGIES = ['exact', 'similar', 'model'] as const
@@ -48,17 +49,21 @@ export async function findExact({ deps, read, part: { namespace, after } }: Find
 const SEEDS = 100
 const NEAREST = 20
 
-/** Near-equal meaning: the vectors propose, the words decide. */
+/** Near-equal meaning: the vectors propose, the words decide. And what is outdated by what it says. */
 export async function findSimilar({ deps, read, part }: Finding): Promise<Found> {
   const asked = { after: part.after, seeds: SEEDS, nearest: NEAREST, least: ALIKE, all: false }
-  const { candidates, pairs, next } = await look({ deps, read, part }, asked)
+  const { candidates, pairs, rivals, next } = await look({ deps, read, part }, asked)
+  const changes = outdated(candidates, rivals)
+  const gone = new Set(changes.flatMap(({ merged }) => merged))
   const similarity = new Map(
     pairs.flatMap(({ a, b, similarity }) => [[`${a} ${b}`, similarity] as const, [`${b} ${a}`, similarity] as const]),
   )
-  const groups = grouped(candidates, 'similar', (a, b) => {
+  const same = (a: Candidate, b: Candidate) => {
     const near = similarity.get(`${a.id} ${b.id}`)
     return near !== undefined && sayTheSame(a, b, near)
-  })
+  }
+  const rest = candidates.filter(({ id }) => !gone.has(id))
+  const groups = [...changes, ...grouped(rest, 'similar', same, new Set(changes.map(({ kept }) => kept)))]
   return { groups, seen: versions(candidates), next }
 }
 
@@ -79,12 +84,12 @@ export async function findByModel(finding: Finding, language: LanguageModel, sig
 async function look(
   { deps, read, part }: Finding,
   asked: { after: string | null; seeds: number; nearest: number; least: number; all: boolean },
-): Promise<Pick<NearRow, 'candidates' | 'pairs'> & { next: string | null }> {
+): Promise<Pick<NearRow, 'candidates' | 'pairs' | 'rivals'> & { next: string | null }> {
   const { model, dimensions } = deps.embedder
   const statement = near(part.namespace, subjectOf(part.namespace), { ...asked, model, dimensions }, deps.now().toISOString())
   const [row] = await read(statement)
-  const { candidates = [], pairs = [], last = null, looked = 0 } = row ?? {}
-  return { candidates, pairs, next: looked < asked.seeds ? null : last }
+  const { candidates = [], pairs = [], rivals = [], last = null, looked = 0 } = row ?? {}
+  return { candidates, pairs, rivals, next: looked < asked.seeds ? null : last }
 }
 
 const versions = (candidates: readonly Candidate[]) => new Map(candidates.map(({ id, version }) => [id, version]))
