@@ -5,12 +5,13 @@ export interface Latency {
   n: number
   p50: number
   p95: number
+  p99: number
 }
 
 export function latency(samples: Samples): Latency {
   const sorted = [...samples].sort((a, b) => a - b)
   const at = (share: number) => sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] as number
-  return { n: samples.length, p50: at(0.5), p95: at(0.95) }
+  return { n: samples.length, p50: at(0.5), p95: at(0.95), p99: at(0.99) }
 }
 
 export async function timed<T>(work: () => Promise<T>): Promise<{ value: T; ms: number }> {

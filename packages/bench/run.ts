@@ -11,8 +11,13 @@ import { type Measured, report } from './report.ts'
 import { start } from './starts.ts'
 import { versions } from './versions.ts'
 
-if (process.argv[2] === 'graph') process.exit(await (await import('./graph/run.ts')).run(process.argv.slice(3)))
-if (process.argv[2] === 'consistency') process.exit(await (await import('./consistency/run.ts')).run(process.argv.slice(3)))
+const OTHERS: Record<string, () => Promise<{ run(args: string[]): Promise<number> }>> = {
+  graph: () => import('./graph/run.ts'),
+  consistency: () => import('./consistency/run.ts'),
+  kept: () => import('./kept/run.ts'),
+}
+const other = OTHERS[process.argv[2] ?? '']
+if (other) process.exit(await (await other()).run(process.argv.slice(3)))
 
 const USAGE = `npm run bench -- [--sizes 1000,20000] [--json] [--out <file>] [--write]
   --sizes  how many memories, ascending; the default takes about a quarter of an hour
@@ -20,7 +25,8 @@ const USAGE = `npm run bench -- [--sizes 1000,20000] [--json] [--out <file>] [--
   --out    into a file too
   --write  the tables into packages/bench/RESULTS.md
 npm run bench -- graph [--help]  what it costs to write to the graph
-npm run bench -- consistency [--help]  what it costs to know that both stores agree`
+npm run bench -- consistency [--help]  what it costs to know that both stores agree
+npm run bench -- kept [--help]  what it costs to keep sessions, keys and their past`
 
 const { values } = parseArgs({
   options: {

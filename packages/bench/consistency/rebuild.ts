@@ -5,7 +5,7 @@ import { advance } from '@twofold/core/consistency/run.ts'
 import type { Shown } from '@twofold/core/graph/port.ts'
 import type { Driver } from 'neo4j-driver'
 import type { Inside, Neo4jPlace } from '../graph/stores.ts'
-import { latency, timed } from '../measure.ts'
+import { type Latency, latency, timed } from '../measure.ts'
 import { openReader } from './reader.ts'
 import { unwound } from './unwound.ts'
 
@@ -24,7 +24,7 @@ export interface Rebuild {
   whole: number
   filling: number
   byHand: number
-  walks: Record<'quiet' | 'during', { n: number; p50: number; p95: number }>
+  walks: Record<'quiet' | 'during', Latency>
 }
 
 /** Rebuilds the graph of a tenant while somebody reads it, and then writes the same rows by hand. */

@@ -1,3 +1,4 @@
+import { atMost, type Claim, verdicts } from '../claims.ts'
 import type { Machine } from '../on-servers.ts'
 import { ms, pair, seconds, table, times } from '../tables.ts'
 import { type Cost, READ, ROUNDS } from './cost.ts'
@@ -16,13 +17,6 @@ export interface Measured {
   graphs: { name: string; sizes: [small: Size, large: Size]; rebuilt?: Rebuild }[]
 }
 
-interface Claim {
-  what: string
-  bound: string
-  measured: string
-  holds: boolean
-}
-
 const count = (n: number): string => n.toLocaleString('en-US')
 const overBare = ({ check, bare }: Cost): number => check / (bare.postgres + bare.graph)
 
@@ -35,23 +29,18 @@ export function claims({ graphs }: Measured): Claim[] {
   return graphs.flatMap(({ name, sizes, rebuilt }) => {
     const [small, { inSync, afterDeletions }] = sizes
     const memories = count(inSync.memories)
-    const atMost = (what: string, most: number, measured: number): Claim => ({
-      what: `${name}: ${what}`,
-      bound: `at most ${times(most)}`,
-      measured: times(measured),
-      holds: measured <= most,
-    })
+    const within = (what: string, most: number, measured: number) => atMost(`${name}: ${what}`, most, measured, times)
     const cheaper = inSync.reading / inSync.check
     return [
-      atMost(`a check of ${memories} memories in sync, of the two bare aggregates`, 1.5, overBare(inSync)),
-      atMost('the same with one in a hundred deleted', 1.5, overBare(afterDeletions)),
+      within(`a check of ${memories} memories in sync, of the two bare aggregates`, 1.5, overBare(inSync)),
+      within('the same with one in a hundred deleted', 1.5, overBare(afterDeletions)),
       {
         what: `${name}: cheaper than reading each of ${memories} memories from both stores`,
         bound: 'at least 1,000 times',
         measured: `${count(Math.round(cheaper))} times`,
         holds: cheaper >= 1_000,
       },
-      atMost(
+      within(
         `repairing the same differences in ${count(inSync.memories / small.inSync.memories)} times as many memories`,
         1.5,
         bySize(sizes),
@@ -68,12 +57,7 @@ const ofRebuild = (name: string, { whole, byHand, walks: { quiet, during } }: Re
     measured: times(byHand / whole),
     holds: byHand / whole >= 0.7,
   },
-  {
-    what: `${name}: walks while it is rebuilt, p95, of the quiet one`,
-    bound: 'at most 2.00',
-    measured: times(during.p95 / quiet.p95),
-    holds: during.p95 / quiet.p95 <= 2,
-  },
+  atMost(`${name}: walks while it is rebuilt, p95, of the quiet one`, 2, during.p95 / quiet.p95, times),
 ]
 
 /** The figures as Markdown: for the screen, and for the page that is kept. */
@@ -87,10 +71,7 @@ ${date}, ${machine.cores} cores (${machine.cpu}), ${machine.memoryGb} GB, load a
 Neo4j ${machine.neo4j}, PostgreSQL ${machine.postgres}, both on this machine and both with every commit on disk.
 One run of \`npm run bench -- consistency --write\`. Times are those of a machine and of what else it did; what counts are ratios, taken by turns.
 
-${table(
-  ['must hold', '', 'measured', 'verdict'],
-  claims(measured).map(({ what, bound, measured, holds }) => [what, bound, measured, holds ? 'holds' : '**does not hold**']),
-)}
+${verdicts(claims(measured))}
 
 ## In sync
 

@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util'
-import type { Servers } from '../graph/stores.ts'
+import { openServers, type Servers } from '../graph/stores.ts'
 import { openWitness } from '../graph/witness.ts'
 import { load1, machineOf, onServers, say } from '../on-servers.ts'
 import { cost } from './cost.ts'
@@ -34,6 +34,7 @@ export async function run(args: string[]): Promise<number> {
   }
   return onServers({
     ...{ json: values.json, write: values.write, page: 'CONSISTENCY.md' },
+    open: openServers,
     measure: (servers) => measure(servers, sizes),
     ...{ report, claims },
   })

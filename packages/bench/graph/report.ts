@@ -1,3 +1,4 @@
+import { atMost, type Claim, verdicts } from '../claims.ts'
 import type { Latency } from '../measure.ts'
 import type { Machine } from '../on-servers.ts'
 import { ms, pair, seconds, table, times } from '../tables.ts'
@@ -29,32 +30,19 @@ export interface Measured {
   sizes: Record<'Neo4j' | 'tables in Postgres' | 'tables in the embedded store', Size[]>
 }
 
-interface Claim {
-  what: string
-  most: string
-  measured: string
-  holds: boolean
-}
-
 /** What must hold, beside what was measured. */
 export function claims({ needed, batched, load, failures: { left } }: Measured): Claim[] {
-  const atMost = (what: string, most: number, measured: number, text: (n: number) => string = String): Claim => ({
-    what,
-    most: `at most ${text(most)}`,
-    measured: text(measured),
-    holds: measured <= most,
-  })
   const worst = (start: string, name: 'sessions' | 'transactions') =>
     Math.max(...needed.filter(({ operation }) => operation.startsWith(start)).map(({ now }) => now[name]))
   const { byHand, byOperation } = batched
   const faster = byOperation.perOperation / byOperation.applied
   return [
-    atMost('sessions for one `remember` with two entities', 1, worst('remember', 'sessions')),
-    atMost('sessions for one `recall` over three kinds', 1, worst('recall', 'sessions')),
-    atMost('transactions for a bulk of 100 items', 2, worst('bulk', 'transactions')),
+    atMost('sessions for one `remember` with two entities', 1, worst('remember', 'sessions'), String),
+    atMost('sessions for one `recall` over three kinds', 1, worst('recall', 'sessions'), String),
+    atMost('transactions for a bulk of 100 items', 2, worst('bulk', 'transactions'), String),
     {
       what: `${MEMORIES} memories: faster than a session for each operation`,
-      most: 'at least 20 times',
+      bound: 'at least 20 times',
       measured: `${faster.toFixed(0)} times`,
       holds: faster >= 20,
     },
@@ -66,12 +54,12 @@ export function claims({ needed, batched, load, failures: { left } }: Measured):
     ),
     atMost(`${WRITERS} writers: graph transactions for each memory`, 0.05, load.transactionsEach, (n) => n.toFixed(3)),
     atMost(`${WRITERS} writers: from acknowledged to visible in the graph, p95`, 2, load.lag.p95 / 1_000, seconds),
-    atMost('after 10,000 operations with failures: connections in use', 0, left.inUse),
-    atMost('after 10,000 operations with failures: sessions open, transactions left running', 0, Math.max(left.open, left.running)),
+    atMost('after 10,000 operations with failures: connections in use', 0, left.inUse, String),
+    atMost('after 10,000 operations with failures: sessions open, transactions left running', 0, Math.max(left.open, left.running), String),
   ]
 }
 
-const long = ({ p50, p95, p99, most }: Latency & { p99: number; most: number }) => [p50, p95, p99, most].map(ms).join(' / ')
+const long = ({ p50, p95, p99, most }: Latency & { most: number }) => [p50, p95, p99, most].map(ms).join(' / ')
 
 /** The figures as Markdown: for the screen, and for the page that is kept. */
 export function report(measured: Measured): string {
@@ -84,10 +72,7 @@ ${date}, ${machine.cores} cores (${machine.cpu}), ${machine.memoryGb} GB, load a
 Neo4j ${machine.neo4j} with driver ${machine.driver}, PostgreSQL ${machine.postgres}, both on this machine and both with every commit on disk.
 One run of \`npm run bench -- graph --write\`. Times are those of a machine and of what else it did; what counts are ratios, taken by turns.
 
-${table(
-  ['must hold', '', 'measured', 'verdict'],
-  claims(measured).map(({ what, most, measured, holds }) => [what, most, measured, holds ? 'holds' : '**does not hold**']),
-)}
+${verdicts(claims(measured))}
 
 ## Sessions and transactions
 

@@ -12,7 +12,7 @@ import { modes } from './modes.ts'
 import { claims, type Measured, report } from './report.ts'
 import { needed } from './sessions.ts'
 import { sizes } from './sizes.ts'
-import { type Inside, neo4jVariables, openInside, type Servers } from './stores.ts'
+import { type Inside, neo4jVariables, openInside, openServers, type Servers } from './stores.ts'
 import { openWitness, type Witness } from './witness.ts'
 
 const USAGE = `npm run bench -- graph [--seconds 90] [--json] [--write]
@@ -38,6 +38,7 @@ export async function run(args: string[]): Promise<number> {
   }
   return onServers({
     ...{ json: values.json, write: values.write, page: 'GRAPH.md' },
+    open: openServers,
     measure: (servers, folder) => measure(servers, folder, seconds),
     ...{ report, claims },
   })
