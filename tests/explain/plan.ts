@@ -11,7 +11,10 @@ interface Node {
 
 type Explained = { 'QUERY PLAN': [{ Plan: Node }] }
 
-/** Ways in which rows of a table are reached: `memories_pkey (tenant_id, id)` with the columns that the index itself decides, or `all of memories`. */
+/**
+ * Ways in which rows of a table are reached: `memories_pkey (tenant_id, id)` with the columns that the index itself decides, or
+ * `all of memories`; beside it `only memories_pkey` where the index answers without a look at the rows.
+ */
 export type Ways = Set<string>
 
 /** Those that lead through all that a tenant has. */
@@ -54,7 +57,10 @@ export function watched(db: Database): Watched {
 function waysOf(node: Node): string[] {
   const index = node['Index Name']
   const own = index
-    ? [`${index} (${columnsOf(node['Index Cond'] ?? '').join(', ')})`]
+    ? [
+        `${index} (${columnsOf(node['Index Cond'] ?? '').join(', ')})`,
+        ...(node['Node Type'] === 'Index Only Scan' ? [`only ${index}`] : []),
+      ]
     : node['Node Type'] === 'Seq Scan'
       ? [`all of ${node['Relation Name']}`]
       : []

@@ -35,6 +35,7 @@ beforeEach(async () => {
     await tenant.post('/v1/conversations/today/turns', { query: 'q', answer: 'a' })
     const named = (value: string) => ({ type: 'person', value, subject: 'user:alice' })
     await tenant.post('/v1/graph/links', { links: [{ from: named('Anna'), type: 'knows', to: named('Bert') }] })
+    await tenant.call('PUT', '/v1/namespaces/user%3Aalice/policy', { keepVersions: 5 })
     await here.deps.db.asTenant(tenant.id, [
       sql`insert into archived_events (tenant_id, session_id, last_seq, tasks, events) select s.tenant_id, s.id, 1, '{}', '[]' from sessions s`,
       sql`insert into document_chunks (tenant_id, memory_id, document_id, position, hash, label) select d.tenant_id, ${memory.id}::uuid, d.id, 0, '', '' from documents d`,
