@@ -17,7 +17,7 @@ export const MOST_EVENT_BYTES = 256 * 1024
 export const MOST_EVENTS = 500
 
 export const Event = z
-  .record(z.string(), z.json())
+  .record(z.string(), z.json(), 'must be a JSON object')
   .refine((event) => Buffer.byteLength(JSON.stringify(event)) <= MOST_EVENT_BYTES, `must have at most ${MOST_EVENT_BYTES} bytes as JSON`)
 
 /** The fields of a request; `onlyOne` is held against them. */

@@ -4,17 +4,17 @@ import { type Statement, sql } from '../sql.ts'
 /** Bytes of all that a session, a user or an app has in its state, as JSON. */
 export const MOST_STATE_BYTES = 256 * 1024
 
-export const StateKey = z
-  .string()
-  .regex(
-    /^(?:(?:temp|session|user|app):)?[^:/\p{Cc}\p{Cs}]{1,255}$/u,
-    'must be 1 to 255 characters without ":", "/" or control characters, after temp:, session:, user:, app: or nothing',
-  )
+const KEY = /^(?:(?:temp|session|user|app):)?[^:/\p{Cc}\p{Cs}]{1,255}$/u
+const SAYS = 'must be 1 to 255 characters without ":", "/" or control characters, after temp:, session:, user:, app: or nothing'
+
+export const StateKey = z.string().regex(KEY, SAYS)
 
 /** State as a caller gives it. A key without a prefix and the same with `session:` are one, and cannot both be given. */
-export const State = z.record(StateKey, z.json()).superRefine((state, context) => {
+export const State = z.record(z.string(), z.json(), 'must be a JSON object').superRefine((state, context) => {
+  const issue = (key: string, message: string) => context.addIssue({ code: 'custom', path: [key], message })
   for (const key of Object.keys(state)) {
-    if (Object.hasOwn(state, `session:${key}`)) context.addIssue({ code: 'custom', path: [key], message: `is the same as session:${key}` })
+    if (!KEY.test(key)) issue(key, SAYS)
+    if (Object.hasOwn(state, `session:${key}`)) issue(key, `is the same as session:${key}`)
   }
 })
 export type State = z.infer<typeof State>
