@@ -1,13 +1,5 @@
-import { type AuditQuery, listAudit } from '@twofold/core/audit/list.ts'
 import { completeCommitment } from '@twofold/core/commitments/complete.ts'
 import { type Commitments, getCommitments } from '@twofold/core/commitments/list.ts'
-import { addTurn } from '@twofold/core/conversations/add-turn.ts'
-import { cleanUp } from '@twofold/core/conversations/cleanup.ts'
-import { clearConversation } from '@twofold/core/conversations/clear.ts'
-import { readContext } from '@twofold/core/conversations/context.ts'
-import { expireTurns } from '@twofold/core/conversations/expire.ts'
-import { listConversations } from '@twofold/core/conversations/list.ts'
-import { readConversation } from '@twofold/core/conversations/read.ts'
 import { getDecisions } from '@twofold/core/decisions/list.ts'
 import { recordDecision } from '@twofold/core/decisions/record.ts'
 import { collect } from '@twofold/core/entities/collect.ts'
@@ -173,62 +165,6 @@ const READS: Case[] = [
   ['the keys', () => listKeys(w.deps, w.caller(), { limit: 20, after: null }), [], ['api_keys_by_tenant (tenant_id)']],
 ]
 
-const KEYS = 'api_keys_by_tenant (tenant_id)'
-const audited = (query: Partial<AuditQuery>, grant?: Grant) => listAudit(w.deps, w.caller(grant), { limit: 50, after: null, ...query })
-
-const TALK: Case[] = [
-  [
-    'the context of a large conversation',
-    () => readContext(w.deps, w.caller(), 'talk of user:large', { limit: 50 }),
-    ['conversations_by_name (tenant_id, name)', 'turns_by_time (tenant_id, conversation_id)'],
-  ],
-  [
-    'how long it is',
-    () => readConversation(w.deps, w.caller(), 'talk of user:large'),
-    ['conversations_by_name (tenant_id, name)', 'turns_by_time (tenant_id, conversation_id)'],
-  ],
-  ['all conversations', () => listConversations(w.deps, w.caller(), { limit: 10, after: null }), [], ['conversations_pkey (tenant_id)']],
-  [
-    'those of one user',
-    () => listConversations(w.deps, w.caller(), { userId: 'u7', limit: 10, after: null }),
-    ['conversations_by_namespace (tenant_id, namespace)'],
-  ],
-  [
-    'a turn, and its memory',
-    () => addTurn(w.deps, w.caller(), 'talk of user:u7', { query: 'q', answer: 'a', remember: true }),
-    ['conversations_by_name (tenant_id, name)', 'turns_pkey (tenant_id, id)', 'conversations_pkey (tenant_id, id)'],
-  ],
-  [
-    'the end of a conversation',
-    () => clearConversation(w.deps, w.caller(), 'talk of user:u9'),
-    ['conversations_by_name (tenant_id, name)'],
-  ],
-  [
-    'cleaning up',
-    () => cleanUp(w.deps, w.caller(), { maxAgeHours: 87_000 }),
-    ['conversations_expiring (tenant_id, expires_at)', 'conversations_by_last (tenant_id, last_at)'],
-  ],
-  [
-    'turns that have expired',
-    () => expireTurns(w.deps, TENANT, 10),
-    ['turns_expiring (tenant_id, expires_at)', 'turns_pkey (tenant_id, id)'],
-  ],
-]
-
-const AUDIT: Case[] = [
-  ['all of it', () => audited({}), [], ['audit_log_by_time (tenant_id)', KEYS]],
-  ['the next page', () => audited({ after: { at: THEN, id: '7' } }), ['audit_log_by_time (tenant_id, at)'], [KEYS]],
-  ['since then', () => audited({ since: '2026-02-28T23:00:00Z' }), ['audit_log_by_time (tenant_id, at)'], [KEYS]],
-  ['of a memory', () => audited({ memoryId: w.memory.id }), ['audit_log_by_target (tenant_id, target)'], [KEYS]],
-  ['of an actor', () => audited({ actor: 'maker 7' }), ['audit_log_by_actor (tenant_id, actor)'], [KEYS]],
-  ['on behalf of somebody', () => audited({ onBehalfOf: 'person 10' }), ['audit_log_by_behalf (tenant_id, on_behalf_of)'], [KEYS]],
-  ['of an action', () => audited({ action: 'memories.delete' }), ['audit_log_by_action (tenant_id, action)'], [KEYS]],
-  ['of a small prefix', () => audited({ namespacePrefix: 'user:u7' }), ['audit_log_by_namespace (tenant_id, namespace)'], [KEYS]],
-  ['of all that a narrow key may see', () => audited({}, 'user:u7'), ['audit_log_by_namespace (tenant_id, namespace)'], [KEYS]],
-  // In the order of time, until the page is full.
-  ['of a large prefix', () => audited({ namespacePrefix: 'user:large' }), [], ['audit_log_by_time (tenant_id)', KEYS]],
-]
-
 const WORDS = ['postings_pkey (tenant_id, term, subject)', 'postings_pkey (tenant_id, term, subject, row)']
 const ENTITIES = [
   'entity_terms_pkey (tenant_id, term, subject)',
@@ -338,7 +274,7 @@ const QUESTIONS: Case[] = [
     [
       ...TRAVERSED,
       'memory_entities_by_entity (tenant_id, entity_id)',
-      'memory_entities_by_entity (tenant_id, entity_id, memory_id)',
+      'memory_entities_by_memory (tenant_id, memory_id, entity_id)',
       'commitments_by_status (tenant_id, status, namespace)',
     ],
   ],
@@ -348,7 +284,7 @@ const QUESTIONS: Case[] = [
       const to = { type: 'person', value: 'Name 9' }
       return findPaths(w.deps, w.caller(), PathsQuery.parse({ from: { id: w.entity.id }, to, namespacePrefix: 'user:large' }))
     },
-    [...TRAVERSED, ...SHOWN.slice(0, 2), 'entities_by_name (tenant_id, subject, type, normalized)'],
+    [...TRAVERSED, ...SHOWN.slice(0, 2)],
   ],
   ['from all of a type that a narrow key may see', () => asked({ start: { type: 'person' } }, 'user:u7'), [...TRAVERSED, ...SHOWN]],
 ]
@@ -480,8 +416,6 @@ describe.each([
   ['reading', READS],
   ['searching', SEARCHES],
   ['asking the graph', QUESTIONS],
-  ['a conversation:', TALK],
-  ['the audit', AUDIT],
   ['making', MADE],
   ['writing', WRITES],
   ['the background work of', WORK],
@@ -508,11 +442,6 @@ describe('inside the database', () => {
     expect(await waysWithin(asTenant, call, 'twofold.ledger')).toEqual(['ledger_pkey'])
   })
 
-  test('the audit that is too old is found by its time', async () => {
-    const call = sql`select forget_audit(now(), 10)`
-    expect(await waysWithin(asTenant, call, 'twofold.audit_log')).toEqual(['audit_log_by_time', 'audit_log_pkey'])
-  })
-
   test.each([
     ['graph', 'twofold.ledger', 'ledger_owed'],
     ['models', 'twofold.memories', 'memories_owing_models'],
@@ -521,9 +450,6 @@ describe('inside the database', () => {
     ['parked', 'twofold.ledger', 'ledger_parked'],
     ['tombstones', 'twofold.ledger', 'ledger_tombstones'],
     ['requests', 'twofold.idempotency_keys', 'idempotency_keys_by_age'],
-    ['turns', 'twofold.turns', 'turns_expiring'],
-    ['turns', 'twofold.conversations', 'conversations_expiring'],
-    ['audit', 'twofold.audit_log', 'audit_log_by_time'],
   ])('tenants with work of the sort %s are found by its index', async (work, table, index) => {
     const call = sql`select * from tenants_with(${work}, '2026-03-01', 50)`
     expect(await waysWithin(across, call, table)).toEqual([index])

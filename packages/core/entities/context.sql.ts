@@ -63,11 +63,16 @@ export const coMentioned = (id: string, limit: number, now: string): Statement<{
       select o.entity_id from memory_entities o
       where o.tenant_id = current_tenant() and o.memory_id = n.memory_id and o.entity_id <> n.entity_id offset 0) o
     group by o.entity_id)
-  select entity_node(e) as node, b.memories
+  select e.node, b.memories
   from (select * from beside order by memories desc, entity_id limit ${limit}::int) b
-  join entities e on e.tenant_id = current_tenant() and e.id = b.entity_id and ${entityVisible(null, now)}
+  cross join lateral (
+    select entity_node(e) as node from entities e
+    where e.tenant_id = current_tenant() and e.id = b.entity_id and ${entityVisible(null, now)} offset 0) e
   order by b.memories desc, b.entity_id`
 
 /** What was merged into it, directly or not; shown where a grant covers the subject as a whole, since it may be named only where others look. */
 export const aliasesOf = (id: string): Statement<{ node: EntityNode }> => sql<{ node: EntityNode }>`
-  select entity_node(e) as node from entities e where e.tenant_id = current_tenant() and e.kept_id = ${keptId(id)} and visible(e.subject) order by e.id limit 100`
+  select a.node from (
+    select e.id, entity_node(e) as node from entities e
+    where e.tenant_id = current_tenant() and e.kept_id = ${keptId(id)} and visible(e.subject) offset 0) a
+  order by a.id limit 100`

@@ -9,8 +9,16 @@ export interface Asked {
   subject: string
 }
 
-/** Keeps entities from being merged, taken apart, linked and collected by others, in the order of their ids. */
-export const lockEntities = (ids: Statement): Statement => sql`
+/**
+ * Keeps entities, and then all their other names, from being merged, taken apart, linked and collected by others, in the
+ * order of their ids. Who holds the first knows all of the others: nobody else can add one.
+ */
+export const lockEntities = (ids: readonly string[]): Statement[] => [
+  lockThese(sql`${ids}::uuid[]`),
+  lockThese(sql`array(select e.id from entities e where e.tenant_id = current_tenant() and e.kept_id = any(${ids}::uuid[]))`),
+]
+
+const lockThese = (ids: Statement): Statement => sql`
   select e.id from entities e where e.tenant_id = current_tenant() and e.id = any(${ids}) order by e.id for update`
 
 /** Raises unless both are there and stand for themselves. Runs after the locks, so that it sees what whoever held them left. */
@@ -40,7 +48,8 @@ export const refuseLarge = (id: string, most: number): Statement => sql`
 const group = (id: string): Statement => sql`array(
   with recursive parts as (
     select ${id}::uuid as id
-    union all select e.id from parts p join entities e on e.tenant_id = current_tenant() and e.merged_into = p.id)
+    union all select e.id from parts p
+    cross join lateral (select e.id from entities e where e.tenant_id = current_tenant() and e.merged_into = p.id offset 0) e)
   select id from parts)`
 
 /** Where mentions, relations and links stand that are about to move: by the entity that they mean, or by the names they were said by. */
@@ -98,7 +107,8 @@ export const join = (id: string, into: string, now: string, most: number): State
     moveEnd(table, 'to', sql`${into}::uuid`, sql`coalesce(to_alias, ${id}::uuid)`, meaning(id).to),
   ]),
   sql`update entities e set kept_id = ${into}::uuid, merged_into = case when e.id = ${id}::uuid then ${into}::uuid else e.merged_into end
-    where e.tenant_id = current_tenant() and (e.id = ${id}::uuid or e.kept_id = ${id}::uuid)`,
+    where e.tenant_id = current_tenant() and e.id = any(array(
+      select ${id}::uuid union all select a.id from entities a where a.tenant_id = current_tenant() and a.kept_id = ${id}::uuid))`,
 ]
 
 /** Takes them apart again: what was said by the name of the first, or of one merged into it, means the first as if they had never been one. */

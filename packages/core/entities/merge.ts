@@ -60,7 +60,7 @@ export async function mergeEntities(
   if (other.id === id) throw invalid([{ path: 'into', message: 'must be another entity, and not merged into this one' }])
   const ids = [id, other.id]
   const statements = [
-    lockEntities(sql`${ids}::uuid[]`),
+    ...lockEntities(ids),
     ...refuseMerged(id, other.id),
     refuseLarge(id, MOST_MOVED),
     ...join(id, other.id, now, MOST_TOLD),
@@ -91,7 +91,7 @@ export async function unmergeEntity(
   if (!kept) throw noEntity()
   const ids = [id, kept.id]
   const statements = [
-    lockEntities(sql`${ids}::uuid[]`),
+    ...lockEntities(ids),
     sql`select refuse('conflict', 'The entity is not merged into another one.')
       where not exists (select from entities e where e.tenant_id = current_tenant() and e.id = ${id}::uuid and e.kept_id is not null)`,
     // What it was merged into was itself merged since it was read.

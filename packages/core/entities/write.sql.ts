@@ -8,13 +8,13 @@ import { type Statement, sql } from '../sql.ts'
  * row, because a join of a few names reads every entity of the tenant.
  */
 const entityNamed = (subject: Statement, type: Statement, name: Statement, locking = sql``): Statement => sql`
-  (select k.*, case when e.kept_id is not null then e.id end as alias
-    from entities e join entities k on k.tenant_id = e.tenant_id and k.id = coalesce(e.kept_id, e.id)
+  (select e.tenant_id, coalesce(e.kept_id, e.id) as id, case when e.kept_id is not null then e.id end as alias from entities e
     where e.tenant_id = current_tenant() and e.subject = ${subject} and e.type = ${type} and e.normalized = ${name} offset 0 ${locking})`
 
 const names = (wanted: readonly NamedEntity[]): Statement => sql`
   jsonb_to_recordset(${JSON.stringify(wanted)}::jsonb) as w (id uuid, subject text, type text, normalized text)
-  cross join lateral ${entityNamed(sql`w.subject`, sql`w.type`, sql`w.normalized`)} n`
+  cross join lateral ${entityNamed(sql`w.subject`, sql`w.type`, sql`w.normalized`)} x
+  cross join lateral (select e.* from entities e where e.tenant_id = current_tenant() and e.id = x.id offset 0) n`
 
 /** What the ledger knows of a row. */
 export interface Standing {
@@ -68,8 +68,10 @@ const ends = (wanted: readonly NamedLink[], locking?: Statement): Statement => s
 /** The links of these names. */
 const links = (wanted: readonly NamedLink[]): Statement => sql`
   ${ends(wanted)}
-  join links k on k.tenant_id = f.tenant_id and k.from_id = f.id and k.type = w.type and k.to_id = t.id
-    and k.from_alias is not distinct from f.alias and k.to_alias is not distinct from t.alias`
+  cross join lateral (
+    select k.* from links k
+    where k.tenant_id = current_tenant() and k.from_id = f.id and k.type = w.type and k.to_id = t.id
+      and k.from_alias is not distinct from f.alias and k.to_alias is not distinct from t.alias offset 0) k`
 
 /**
  * New links, and new properties over those of links that are known. The entity that asserts a changed one is owed to the

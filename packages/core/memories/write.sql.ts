@@ -137,8 +137,8 @@ export const insertPostings = (ids: readonly string[]): Statement => sql`
   on conflict do nothing`
 
 /**
- * Takes the words of the given versions out again. Runs before the row or its versions change or go. What is to go is
- * worked out first: joined as it was found, the index was asked by term alone, and 24,000 postings read to delete 29.
+ * Takes the words of the given versions out again. Runs before the row or its versions change or go. Each is looked up by
+ * itself: joined, the index was asked by term alone, and 24,000 postings read to delete 29; of 500 memories it took minutes.
  */
 export const deletePostings = (ids: readonly string[]): Statement => sql`
   with gone as materialized (
@@ -147,8 +147,10 @@ export const deletePostings = (ids: readonly string[]): Statement => sql`
     join memory_versions v on v.tenant_id = m.tenant_id and v.memory_id = m.id and v.version = m.version
     cross join unnest(v.terms) t (term)
     where m.tenant_id = current_tenant() and m.id = any(${ids}::uuid[]))
-  delete from postings p using gone
-  where p.tenant_id = current_tenant() and p.term = gone.term and p.subject = gone.subject and p.row = gone.row`
+  delete from postings where ctid = any(array(
+    select p.ctid from gone cross join lateral (
+      select p.ctid from postings p
+      where p.tenant_id = current_tenant() and p.term = gone.term and p.subject = gone.subject and p.row = gone.row offset 0) p))`
 
 export type Mentioning = Pick<Draft, 'id' | 'namespace' | 'subject' | 'entities' | 'relations'>
 
@@ -220,12 +222,11 @@ export function linkEntities(drafts: readonly Mentioning[]): Statement[] {
 
 /**
  * What a name means: the entity of that name, or the one it was merged into, and then by which alias. Kept from the
- * collector and from whoever merges: one that changes meanwhile is found no more, and the list runs again. Looked up row
- * by row: a join of a few names read every entity of the tenant.
+ * collector and from whoever merges, who locks all names of what he merges. Looked up row by row: a join of a few names
+ * read every entity of the tenant.
  */
 const entityNamed = (subject: Statement, type: Statement, name: Statement): Statement => sql`
-  (select k.tenant_id, k.id, case when e.kept_id is not null then e.id end as alias
-    from entities e join entities k on k.tenant_id = e.tenant_id and k.id = coalesce(e.kept_id, e.id)
+  (select e.tenant_id, coalesce(e.kept_id, e.id) as id, case when e.kept_id is not null then e.id end as alias from entities e
     where e.tenant_id = current_tenant() and e.subject = ${subject} and e.type = ${type} and e.normalized = ${name} offset 0 for key share)`
 
 const insertMentions = (mentions: readonly unknown[]): Statement => sql`
