@@ -185,7 +185,7 @@ describe('delete_entities', () => {
     expect((await readGraph()).entities).toEqual([person('Alice', 'sings')])
   })
 
-  test('leaves no trace of them in the graph, and the two stores agree', async () => {
+  test('leaves no trace of them in the graph, and the two stores agree', { timeout: 120_000 }, async () => {
     await createEntities([person('Alice', 'sings'), person('Bob')])
     await createRelations([relation('Alice', 'knows', 'Bob')])
     for (let i = 0; i < 3; i++) await sweep(here.deps)

@@ -50,14 +50,25 @@ export const selectKnown = (at: At, where: Statement, most: number): Statement<K
   where e.tenant_id = current_tenant() and e.subject = ${at.subject} and ${known(at)} and ${where}
   order by e.id limit ${most}::int`
 
-export const namedIn = (names: readonly string[]): Statement => sql`(
-  e.normalized = any(${names}::text[]) or exists (select from ${merged} and a.normalized = any(${names}::text[])))`
+/** The subject's entities of these names, or of which one that was merged into them has such a name. */
+export const namedIn = (names: readonly string[], { subject }: At): Statement => sql`e.id = any(array(
+  select coalesce(a.kept_id, a.id) from entities a
+  where a.tenant_id = current_tenant() and a.normalized = any(${names}::text[]) and a.subject = ${subject}))`
 
-/** The text stands in the name, in the type or in an observation, whatever the case. */
-export const containing = (text: string, at: At): Statement => sql`(
-  strpos(lower(e.value), lower(${text})) > 0 or strpos(e.type, lower(${text})) > 0 or strpos(replace(e.type, '_', ' '), lower(${text})) > 0
-  or exists (select from ${merged} and strpos(lower(a.value), lower(${text})) > 0)
-  or exists (select from ${mentions(sql`e.id`, at)} and strpos(lower(m.content), lower(${text})) > 0))`
+/** The text stands in the name, in the type or in an observation, whatever the case. The memories are read once and not for each entity. */
+export const containing = (text: string, { namespace, subject, now }: At): Statement => {
+  const has = (what: Statement) => sql`strpos(lower(${what}), lower(${text})) > 0`
+  return sql`(
+    ${has(sql`e.value`)} or ${has(sql`e.type`)} or ${has(sql`replace(e.type, '_', ' ')`)}
+    or e.id = any(array(
+      select a.kept_id from entities a
+      where a.tenant_id = current_tenant() and a.subject = ${subject} and a.kept_id is not null and ${has(sql`a.value`)}))
+    or e.id = any(array(
+      select me.entity_id from (
+        select m.id from readable_memories m
+        where m.tenant_id = current_tenant() and m.namespace = ${namespace} and visible(m.namespace) and ${live(now)} and ${has(sql`m.content`)} offset 0) m
+      join memory_entities me on me.tenant_id = current_tenant() and me.memory_id = m.id)))`
+}
 
 interface RelationRow {
   from: string

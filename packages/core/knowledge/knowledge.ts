@@ -77,8 +77,10 @@ export async function needing(deps: Deps, caller: Caller, namespace: string, ...
 /** The entities of these names, by `normalize(name)`. Of several of one name that which was made for its own sake, or is older. */
 export async function find(deps: Deps, caller: Caller, namespace: string, names: readonly string[]): Promise<Map<string, KnownRow>> {
   if (names.length === 0) return new Map()
-  const where = namedIn(names.map(normalize))
-  const { rows } = await deps.db.asCaller(caller, exactly(namespace), [selectKnown(whereIn(deps, namespace), where, names.length * 20)])
+  const at = whereIn(deps, namespace)
+  const { rows } = await deps.db.asCaller(caller, exactly(namespace), [
+    selectKnown(at, namedIn(names.map(normalize), at), names.length * 20),
+  ])
   const best = rows[0].toSorted((a, b) => Number(a.explicit) - Number(b.explicit) || (a.id < b.id ? 1 : -1))
   return new Map(best.flatMap((row) => row.names.map((name): [string, KnownRow] => [name.normalized, row])))
 }

@@ -23,4 +23,6 @@ export const searchNodes = (deps: Deps, caller: Caller, { namespace, query }: z.
 
 /** What has one of these names, and every relation that it has. */
 export const openNodes = async (deps: Deps, caller: Caller, { namespace, names }: z.output<typeof OpenNodesInput>): Promise<Knowledge> =>
-  names.length === 0 ? { entities: [], relations: [] } : show(deps, caller, namespace, namedIn(names.map(normalize)))
+  names.length === 0
+    ? { entities: [], relations: [] }
+    : show(deps, caller, namespace, namedIn(names.map(normalize), whereIn(deps, namespace)))
