@@ -37,8 +37,6 @@ export async function fill(database: MigratedDatabase, filling: Filling): Promis
     ...memories(),
     ...entities,
     ...sessions,
-    ...conversations,
-    audit,
     ...projections,
   ])
   await ensureModel(database.owner, MODEL, DIMENSIONS)
@@ -111,23 +109,6 @@ const sessions = [
     `insert into shared_state (tenant_id, namespace, state, updated_at) select t.id, 'user:u' || i, '{}', now() from tenants t, generate_series(0, 999) i`,
   ),
 ]
-
-/** One of each subject, with a turn for each of its memories, of which three in four have expired and are not swept yet; and many of one user. */
-const conversations = [
-  raw(`insert into conversations (tenant_id, id, name, namespace, user_id, written, created_at, updated_at, last_at, expires_at)
-    select t.id, gen_random_uuid(), 'talk ' || i, 'user:talkative', 'talkative', 1, now(), now(), '2026-02-01', '2027-01-01' from tenants t, generate_series(1, 3000) i where t.uuid = '${TENANT}'`),
-  raw(`insert into conversations (tenant_id, id, name, namespace, user_id, written, created_at, updated_at, last_at, expires_at)
-    select tenant_id, gen_random_uuid(), 'talk of ' || subject, subject, null, count(*), min(at), max(at), max(at), max(at) + interval '90 days'
-    from planned group by tenant_id, subject`),
-  raw(`insert into turns (tenant_id, id, conversation_id, query, answer, at, created_at, expires_at)
-    select p.tenant_id, p.id, c.id, repeat('some words ', 5), repeat('some words ', 15), p.at, p.at, p.at + case when p.i % 4 = 0 then interval '90 days' else interval '1 day' end
-    from planned p join conversations c on c.tenant_id = p.tenant_id and c.namespace = p.subject`),
-]
-
-/** An entry for each memory. */
-const audit = raw(`insert into audit_log (tenant_id, at, actor, on_behalf_of, request_id, action, target, namespace, version, outcome)
-  select tenant_id, at, 'maker ' || i % 50, case when i % 10 = 0 then 'person ' || i % 200 end, 'request ' || i,
-    case when i % 100 = 0 then 'memories.delete' when i % 3 = 0 then 'memories.get' else 'memories.add' end, id, namespace, 1, 'ok' from planned`)
 
 const vocabulary = () => Array.from({ length: WORDS }, (_, i) => terms(word(i + 1))[0]?.term).join()
 

@@ -2,7 +2,7 @@ import type { Caller } from '@twofold/operation/caller.ts'
 import { afterWriting, Replay, type ReplayTarget } from '../failures.ts'
 import { claim } from '../idempotency.ts'
 import { introduce } from '../keys/introduce.ts'
-import { remembered } from '../memories/answer.ts'
+import { type AnswerRow, remembered } from '../memories/answer.ts'
 import { type Draft, draft } from '../memories/draft.ts'
 import type { Remembered } from '../memories/memory.ts'
 import { announce, byIds, newMemories, type Written } from '../memories/remember.ts'
@@ -11,7 +11,7 @@ import { understand } from '../memories/understand.ts'
 import { exactly } from '../namespaces/namespace.ts'
 import type { Deps } from '../ports.ts'
 import { type Statement, sql } from '../sql.ts'
-import { ambiguous, called, ownPlace, selectTurn, type TurnAnswer, type TurnInput } from './conversation.ts'
+import { ambiguous, called, ownPlace, selectTurn, type Turn, type TurnAnswer, type TurnInput } from './conversation.ts'
 import { insertTurn } from './turn.sql.ts'
 
 /**
@@ -43,8 +43,8 @@ export async function addTurn(deps: Deps, caller: Caller, id: string, input: Tur
       },
       now,
     ),
-    byIds(made ? [made.id] : []),
     selectTurn(sql`u.id = ${turn.id}::uuid`),
+    ...(made ? [byIds([made.id])] : []),
   ]
   try {
     const ranges = namespace === null ? null : exactly(namespace)
@@ -52,10 +52,10 @@ export async function addTurn(deps: Deps, caller: Caller, id: string, input: Tur
       write: true,
       repeatable: caller.idempotency !== null,
     })
-    const [memories, [written]] = rows.slice(-2) as [Parameters<typeof remembered>[0][], TurnAnswer['turn'][]]
-    const cache = made ? await announce(deps, caller, authorized, [made]) : undefined
-    const [memory] = memories.map((row) => remembered(row, { graphEnabled: deps.settings.graphEnabled, cache }))
-    return { answer: { turn: written as TurnAnswer['turn'], ...memory }, replayed: false }
+    if (!made) return { answer: { turn: rows.at(-1)?.[0] as Turn }, replayed: false }
+    const [[written], [row]] = rows.slice(-2) as [[Turn], [AnswerRow]]
+    const cache = await announce(deps, caller, authorized, [made])
+    return { answer: { turn: written, ...remembered(row, { graphEnabled: deps.settings.graphEnabled, cache }) }, replayed: false }
   } catch (error) {
     if (!(error instanceof Replay)) throw error
     return { answer: await before(deps, caller, error.targets), replayed: true }

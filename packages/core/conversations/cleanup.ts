@@ -57,8 +57,9 @@ function removal(caller: Caller, ranges: readonly Range[], now: string, before: 
       where c.tenant_id = current_tenant() and ${inside(sql`c.namespace`, ranges)} and ${old} limit ${MOST_CONVERSATIONS + 1}::int),
     counted as (select id, row_number() over (order by id) as n, sum(written) over (order by id) - written as turns_before from due),
     gone as (
-      delete from conversations c using counted d
-      where c.tenant_id = current_tenant() and c.id = d.id and d.n <= ${MOST_CONVERSATIONS} and d.turns_before < ${MOST_TURNS} and ${old}
+      delete from conversations c
+      where c.tenant_id = current_tenant() and ${old}
+        and c.id = any(array(select d.id from counted d where d.n <= ${MOST_CONVERSATIONS}::int and d.turns_before < ${MOST_TURNS}::int))
       returning c.id, c.namespace),
     audited as (select audit('conversations.cleanup', array_agg(id), array_agg(namespace), null, ${now}::timestamptz) from gone having count(*) > 0),
     total as (select (select count(*) from gone)::int as cleaned, (select count(*) from gone) = (select count(*) from due) as done),
