@@ -67,9 +67,9 @@ async function hear(deps: Deps, caller: Caller, { input, namespace, fresh, old }
     plans = await planMessages(deps, caller, input, fresh)
     if (infer) degraded.push('language_model')
   }
-  const targets = [...targetsOf(plans), ...targetsOf(old.map(({ message, id }): Plan => ({ message, outcome: 'unchanged', id })))]
-  const { rows, plans: written } = await write(deps, caller, { namespace, fresh, plans, targets, degraded })
-  const items = [...written.map((plan) => itemOf(deps, plan, rows)), ...old.map((it) => ({ ...it, outcome: 'unchanged' as const }))]
+  const known = old.map((it) => ({ ...it, outcome: 'unchanged' as const }))
+  const { rows, plans: written } = await write(deps, caller, { namespace, fresh, known, plans, degraded })
+  const items = [...written.map((plan) => itemOf(deps, plan, rows)), ...known]
   return answerOf(
     items.toSorted((a, b) => a.message - b.message),
     [...rows.values()].map(({ memory }) => memory),
@@ -93,8 +93,9 @@ function itemOf(
 interface Writing {
   namespace: string
   fresh: readonly Said[]
+  /** Of messages that were heard before. */
+  known: readonly Plan[]
   plans: Plan[]
-  targets: ReturnType<typeof targetsOf>
   degraded: readonly string[]
 }
 
@@ -118,7 +119,6 @@ async function write(deps: Deps, caller: Caller, w: Writing): Promise<{ rows: Ma
       const changed = changedIn(error)
       if (!changed) throw error
       w.plans = w.plans.map((plan) => (plan.instead && plan.known && changed.has(plan.known.memory.id) ? plan.instead() : plan))
-      w.targets = [...targetsOf(w.plans), ...w.targets.filter((target) => target.code?.startsWith('unchanged'))]
     }
   }
 }
@@ -126,7 +126,7 @@ async function write(deps: Deps, caller: Caller, w: Writing): Promise<{ rows: Ma
 function statements(
   deps: Deps,
   caller: Caller,
-  { namespace, fresh, plans, targets, degraded }: Writing,
+  { namespace, fresh, known, plans, degraded }: Writing,
 ): { list: Statement[]; ids: string[] } {
   const now = deps.now().toISOString()
   const { graphEnabled } = deps.settings
@@ -139,7 +139,7 @@ function statements(
   const ids = [...added.map(({ id }) => id), ...updated.map(({ draft }) => draft.id)]
   const notes = degraded.map((code) => ({ code: `degraded ${code}` }))
   const list = [
-    ...claim(caller, [...targets, ...notes], now),
+    ...claim(caller, [...targetsOf([...plans, ...known]), ...notes], now),
     ...(seen.size > 0 ? stillAs(seen, [...seen.keys()], now) : []),
     ...(added.length > 0 ? newMemories(deps, caller, added, { now, pendingUntil: null }) : []),
     ...updated.flatMap(({ draft, known }) =>

@@ -36,13 +36,18 @@ export const heardBefore = (namespace: string, hashes: readonly string[]): State
   select encode(h.hash, 'hex') as hash, h.memory_id as id from heard h
   where h.tenant_id = current_tenant() and h.namespace = ${namespace} and h.hash = any(${bytes(hashes)}) order by h.hash, h.n`
 
-/** Notes what was heard and what became of it. A twin that notes the same at this moment makes it fail by the unique key. */
+/**
+ * Notes what was heard and what became of it; what somebody has deleted for good meanwhile is not named. A twin that
+ * notes the same at this moment makes it fail by the unique key.
+ */
 export function noteHeard(namespace: string, heard: readonly { hash: string; ids: readonly string[] }[]): Statement[] {
   const rows = heard.flatMap(({ hash, ids }) => (ids.length === 0 ? [null] : ids).map((id, n) => ({ hash, n, id })))
   if (rows.length === 0) return []
   return [
-    sql`insert into heard (tenant_id, namespace, hash, n, memory_id)
-      select current_tenant(), ${namespace}, decode(w.hash, 'hex'), w.n, w.id
-      from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as w (hash text, n smallint, id uuid) order by 3, 4`,
+    sql`with there as materialized (
+        select m.id from memories m where m.tenant_id = current_tenant() and m.id = any(${heard.flatMap(({ ids }) => ids)}::uuid[]) order by m.id for key share)
+      insert into heard (tenant_id, namespace, hash, n, memory_id)
+      select current_tenant(), ${namespace}, decode(w.hash, 'hex'), w.n, t.id
+      from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as w (hash text, n smallint, id uuid) left join there t using (id) order by 3, 4`,
   ]
 }

@@ -31,7 +31,7 @@ export type Facts = (Fact[] | null)[]
 const AT_A_TIME = 20
 const AT_ONCE = 4
 /** How long the model may take for all of them. */
-const INFER_MS = 18_000
+const INFER_MS = 14_000
 /** What is known that a model is shown beside: so many for each message, so many together. */
 const NEAREST = 5
 const MOST_KNOWN = 40

@@ -61,6 +61,8 @@ export async function planFacts(
 ): Promise<{ plans: Plan[]; degraded: boolean }> {
   const messages = fresh.map(({ index }) => input.messages[index] as MessagesInput['messages'][number])
   const facts = await infer(deps, caller, language, namespace, messages)
+  // Whoever has gone will ask again, and then the model may answer.
+  if (facts.includes(null)) caller.signal.throwIfAborted()
   const planning: Planning = { deps, input, taken: new Set(), said: new Map() }
   const plans = fresh.flatMap(({ index }, i): Plan[] => {
     const found = facts[i] ?? null
