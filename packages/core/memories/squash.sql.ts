@@ -29,7 +29,8 @@ export interface Step {
  * One step, in one statement, so that all of it is decided by what is there now. A version goes when neither rule keeps it;
  * never the current one, nor the one that undoing a soft deletion brings back, nor what is younger than a day, which a
  * request that is sent again is answered with. The version before a gap notes when the gap begins, and a vector that a
- * version of the same text shares goes over to that one.
+ * version of the same text shares goes over to that one. Rows are looked up one by one, and their ids named where they are
+ * written: joins read all versions of the tenant.
  */
 export const squashNext = (
   { namespace, keep, daily }: Keeping,
@@ -37,13 +38,15 @@ export const squashNext = (
   { now, memories, versions }: Squashing,
 ): Statement<Step> => sql<Step>`
   with looked as materialized (${walked(namespace, after, memories)}),
-  mine as (
+  mine as materialized (
     select l.* from looked l cross join lateral policy_of(current_tenant(), l.namespace) p where l.version > 1 and p.namespace = ${namespace}),
   numbered as (
     select l.namespace, v.memory_id, v.version, v.at, v.version < l.version - l.deleted::int as past,
       row_number() over (partition by v.memory_id order by v.version desc) as nth,
       v.version = max(v.version) over (partition by v.memory_id, (v.at at time zone 'UTC')::date) as last_of_day
-    from mine l join memory_versions v on v.tenant_id = current_tenant() and v.memory_id = l.id),
+    from mine l
+    cross join lateral (
+      select v.memory_id, v.version, v.at from memory_versions v where v.tenant_id = current_tenant() and v.memory_id = l.id offset 0) v),
   counted as (
     select n.*, n.past and n.at < ${now}::timestamptz - interval '1 day' and (${keep}::int is null or n.nth > ${keep}::int)
       and (${daily}::int is null or (not n.last_of_day and n.at < ${now}::timestamptz - ${daily}::int * interval '1 day')) as unkept
@@ -55,33 +58,40 @@ export const squashNext = (
     select j.*, lag(j.version) over w as before, lag(j.goes) over w as gap,
       min(j.version) filter (where not j.goes) over (partition by j.memory_id order by j.version desc rows between unbounded preceding and 1 preceding) as heir
     from judged j window w as (partition by j.memory_id order by j.version)),
+  touched as materialized (select array_agg(distinct p.memory_id) as ids from placed p where p.goes),
   ended as (
     update memory_versions v set ended_at = coalesce(v.ended_at, p.at) from placed p
-    where p.goes and p.before is not null and not p.gap and v.tenant_id = current_tenant() and v.memory_id = p.memory_id and v.version = p.before),
-  inherited as materialized (
-    select p.memory_id, p.version, p.heir, ${embeddedOf('o.memory')} = ${embeddedOf('h.memory')} as same
+    where p.goes and p.before is not null and not p.gap
+      and v.tenant_id = current_tenant() and v.memory_id = any((select ids from touched)::uuid[]) and v.memory_id = p.memory_id and v.version = p.before),
+  vectors as materialized (
+    select p.memory_id, p.version, p.heir, e.model, ${embeddedOf('o.memory')} = ${embeddedOf('h.memory')} and not e.replaced as lasts
     from placed p
-    join memory_versions o on o.tenant_id = current_tenant() and o.memory_id = p.memory_id and o.version = p.version
-    join memory_versions h on h.tenant_id = current_tenant() and h.memory_id = p.memory_id and h.version = p.heir
-    where p.goes and (
-      exists (select from past_embeddings e where e.tenant_id = current_tenant() and e.memory_id = p.memory_id and e.version = p.version)
-      or exists (select from embeddings e where e.tenant_id = current_tenant() and e.memory_id = p.memory_id and e.version = p.version))),
+    cross join lateral (
+      select c.model, false as replaced from embeddings c where c.tenant_id = current_tenant() and c.memory_id = p.memory_id and c.version = p.version
+      union all
+      select c.model, exists (
+          select from past_embeddings l
+          where l.tenant_id = current_tenant() and l.memory_id = p.memory_id and l.model = c.model and l.version > p.version and l.version <= p.heir)
+      from past_embeddings c where c.tenant_id = current_tenant() and c.memory_id = p.memory_id and c.version = p.version offset 0) e
+    cross join lateral (
+      select v.memory from memory_versions v where v.tenant_id = current_tenant() and v.memory_id = p.memory_id and v.version = p.version limit 1) o
+    cross join lateral (
+      select v.memory from memory_versions v where v.tenant_id = current_tenant() and v.memory_id = p.memory_id and v.version = p.heir limit 1) h
+    where p.goes),
   current_vectors as (
-    update embeddings e set version = i.heir from inherited i
-    where e.tenant_id = current_tenant() and e.memory_id = i.memory_id and e.version = i.version),
-  lasting as materialized (
-    select e.memory_id, e.model, e.version, i.heir, i.same and not exists (
-      select from past_embeddings l where l.tenant_id = current_tenant() and l.memory_id = e.memory_id and l.model = e.model and l.version > e.version and l.version <= i.heir) as lasts
-    from inherited i join past_embeddings e on e.tenant_id = current_tenant() and e.memory_id = i.memory_id and e.version = i.version),
+    update embeddings e set version = x.heir from vectors x
+    where e.tenant_id = current_tenant() and e.memory_id = any((select ids from touched)::uuid[]) and e.memory_id = x.memory_id and e.model = x.model and e.version = x.version),
   past_vectors as (
-    update past_embeddings e set version = l.heir from lasting l
-    where l.lasts and e.tenant_id = current_tenant() and e.memory_id = l.memory_id and e.model = l.model and e.version = l.version),
+    update past_embeddings e set version = x.heir from vectors x
+    where x.lasts and e.tenant_id = current_tenant() and e.memory_id = any((select ids from touched)::uuid[])
+      and e.memory_id = x.memory_id and e.model = x.model and e.version = x.version),
   needless_vectors as (
-    delete from past_embeddings e using lasting l
-    where not l.lasts and e.tenant_id = current_tenant() and e.memory_id = l.memory_id and e.model = l.model and e.version = l.version),
+    delete from past_embeddings e using vectors x
+    where not x.lasts and e.tenant_id = current_tenant() and e.memory_id = any((select ids from touched)::uuid[])
+      and e.memory_id = x.memory_id and e.model = x.model and e.version = x.version),
   gone as (
     delete from memory_versions v using placed p
-    where p.goes and v.tenant_id = current_tenant() and v.memory_id = p.memory_id and v.version = p.version
+    where p.goes and v.tenant_id = current_tenant() and v.memory_id = any((select ids from touched)::uuid[]) and v.memory_id = p.memory_id and v.version = p.version
     returning v.memory_id, v.namespace, v.version),
   noted as materialized (
     select audit('memories.squash', array_agg(g.memory_id), array_agg(g.namespace), array_agg(g.version), ${now}::timestamptz)
