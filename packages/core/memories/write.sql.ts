@@ -146,11 +146,12 @@ export const deletePostings = (ids: readonly string[]): Statement => sql`
     from memories m
     join memory_versions v on v.tenant_id = m.tenant_id and v.memory_id = m.id and v.version = m.version
     cross join unnest(v.terms) t (term)
-    where m.tenant_id = current_tenant() and m.id = any(${ids}::uuid[]))
-  delete from postings where ctid = any(array(
+    where m.tenant_id = current_tenant() and m.id = any(${ids}::uuid[])),
+  found as materialized (
     select p.ctid from gone cross join lateral (
       select p.ctid from postings p
-      where p.tenant_id = current_tenant() and p.term = gone.term and p.subject = gone.subject and p.row = gone.row offset 0) p))`
+      where p.tenant_id = current_tenant() and p.term = gone.term and p.subject = gone.subject and p.row = gone.row offset 0) p)
+  delete from postings p using found where p.tenant_id = current_tenant() and p.ctid = found.ctid`
 
 export type Mentioning = Pick<Draft, 'id' | 'namespace' | 'subject' | 'entities' | 'relations'>
 
