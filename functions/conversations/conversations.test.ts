@@ -68,7 +68,16 @@ describe('a turn', () => {
     expect(again.json.memory).toEqual(first.json.memory)
     expect([await rows('turns'), await rows('memories')]).toEqual([1, 1])
     expect((await say('other', {}, { headers })).json.code).toBe('idempotency_mismatch')
+    const known = async () =>
+      (
+        await here.owner(
+          `select k.request_hash is not null as known from twofold.idempotency_keys k join twofold.tenants t on t.id = k.tenant_id where t.uuid = $1 and k.key = $2`,
+          [tenant.id, headers['idempotency-key']],
+        )
+      ).map((row) => row.known)
+    expect(await known()).toEqual(['t'])
     await clear()
+    expect(await known()).toEqual(['f'])
     expect((await say('q', { remember: true }, { headers })).json.code).toBe('gone')
     expect(await said()).toEqual([])
   })

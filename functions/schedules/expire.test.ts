@@ -58,8 +58,8 @@ test('more turns than go at once go slice by slice', async () => {
   const tenant = await here.tenant()
   await tenant.post('/v1/conversations/long/turns', { query: 'q', answer: 'a', ttlHours: 1 })
   await here.owner(
-    `insert into twofold.turns (tenant_id, id, conversation_id, query, answer, at, created_at, expires_at)
-     select u.tenant_id, gen_random_uuid(), u.conversation_id, 'q', 'a', u.at, u.created_at, u.expires_at
+    `insert into twofold.turns (tenant_id, id, conversation_id, actor, query, answer, at, created_at, expires_at)
+     select u.tenant_id, gen_random_uuid(), u.conversation_id, 'maker', 'q', 'a', u.at, u.created_at, u.expires_at
      from twofold.turns u join twofold.tenants t on t.id = u.tenant_id, generate_series(1, 2500) where t.uuid = $1`,
     [tenant.id],
   )

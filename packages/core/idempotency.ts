@@ -25,7 +25,9 @@ export const remembering = (caller: Caller, targets: Statement): Statement => sq
 export function noteTarget(caller: Caller, target: Statement): Statement[] {
   if (!caller.idempotency) return []
   return [
-    sql`update idempotency_keys k set targets = jsonb_build_array(jsonb_build_object('id', t.id, 'version', t.version)) from (${target}) t
-      where k.tenant_id = current_tenant() and k.key_id = current_actor() and k.key = ${caller.idempotency.key} and k.part = 0`,
+    remembering(
+      caller,
+      sql`coalesce((select jsonb_build_array(jsonb_build_object('id', t.id, 'version', t.version)) from (${target}) t), k.targets)`,
+    ),
   ]
 }

@@ -253,6 +253,7 @@ create table twofold.idempotency_keys (
   request_hash bytea,
   targets jsonb not null,
   created_at timestamp with time zone not null,
+  target text generated always as (((targets -> 0) ->> 'id'::text)) stored,
   constraint idempotency_keys_pkey PRIMARY KEY (tenant_id, key_id, key, part),
   constraint idempotency_keys_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES twofold.tenants(id) ON DELETE CASCADE
 );
@@ -568,6 +569,8 @@ create table twofold.turns (
   created_at timestamp with time zone not null,
   expires_at timestamp with time zone not null,
   memory_id uuid,
+  actor text not null,
+  idempotency_key text,
   constraint turns_pkey PRIMARY KEY (tenant_id, id),
   constraint turns_tenant_id_conversation_id_fkey FOREIGN KEY (tenant_id, conversation_id) REFERENCES twofold.conversations(tenant_id, id) ON DELETE CASCADE
 );
@@ -647,6 +650,8 @@ CREATE INDEX graph_generations_retired ON twofold.graph_generations USING btree 
 CREATE INDEX heard_by_memory ON twofold.heard USING btree (tenant_id, memory_id);
 
 CREATE INDEX idempotency_keys_by_age ON twofold.idempotency_keys USING btree (tenant_id, created_at);
+
+CREATE INDEX idempotency_keys_by_session ON twofold.idempotency_keys USING btree (tenant_id, target) WHERE starts_with(operation, 'sessions.'::text);
 
 CREATE INDEX ledger_by_bucket ON twofold.ledger USING btree (bucket, tenant_id);
 
@@ -846,6 +851,26 @@ CREATE OR REPLACE FUNCTION twofold.ancestors_of(namespace text)
 AS $function$
   select array_agg(array_to_string(s.parts[1:n], ':')) from (select string_to_array(namespace, ':') as parts) s, generate_series(1, cardinality(s.parts)) n
 $function$
+;
+
+CREATE OR REPLACE FUNCTION twofold.archive_events(session uuid, until integer, most integer)
+ RETURNS void
+ LANGUAGE plpgsql
+AS $function$
+declare
+  moved int;
+begin
+  with old as (
+    select e.*, sum(e.bytes) over (order by e.seq) - e.bytes as before
+    from twofold.session_events e where e.tenant_id = twofold.current_tenant() and e.session_id = session and e.seq <= until)
+  insert into twofold.archived_events as a (tenant_id, session_id, last_seq, tasks, events)
+  select tenant_id, session_id, max(seq), coalesce(array_agg(distinct task_id) filter (where task_id is not null), '{}'),
+    json_agg(json_build_object('seq', seq, 'event', event, 'bytes', bytes, 'task_id', task_id, 'created_at', created_at) order by seq)
+  from old where before < most group by tenant_id, session_id
+  returning a.last_seq into moved;
+  delete from twofold.session_events e where e.tenant_id = twofold.current_tenant() and e.session_id = session and e.seq <= moved;
+  update twofold.sessions s set archived_seq = moved where s.tenant_id = twofold.current_tenant() and s.id = session;
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION twofold.audit(act text, targets uuid[], namespaces text[], versions integer[], at timestamp with time zone)
@@ -1303,6 +1328,21 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION twofold.release_turns()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  update twofold.idempotency_keys k set request_hash = null
+  from gone g
+  where k.tenant_id = g.tenant_id and k.key_id = g.actor and k.key = g.idempotency_key
+    and k.key = any(array(select o.idempotency_key from gone o where o.idempotency_key is not null))
+    and k.key_id = any(array(select distinct o.actor from gone o where o.idempotency_key is not null))
+    and k.targets @> jsonb_build_array(jsonb_build_object('id', g.id));
+  return null;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION twofold.rotate_key(key_id uuid, new_hash bytea, former_lives_until timestamp with time zone)
  RETURNS void
  LANGUAGE sql
@@ -1516,6 +1556,8 @@ CREATE TRIGGER unsuperseded AFTER UPDATE OF superseded_by ON twofold.memories FO
 CREATE TRIGGER ended AFTER UPDATE OF terminated_at ON twofold.sessions FOR EACH ROW WHEN (((old.terminated_at IS NULL) AND (new.terminated_at IS NOT NULL))) EXECUTE FUNCTION twofold.end_temporary();
 
 CREATE TRIGGER removed AFTER DELETE ON twofold.sessions FOR EACH ROW WHEN ((old.terminated_at IS NULL)) EXECUTE FUNCTION twofold.end_temporary();
+
+CREATE TRIGGER removed AFTER DELETE ON twofold.turns REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION twofold.release_turns();
 
 -- Row-level security
 

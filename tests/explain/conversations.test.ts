@@ -54,10 +54,12 @@ const fill = () =>
     sql`insert into conversations (tenant_id, id, name, namespace, user_id, written, created_at, updated_at, last_at, expires_at)
       select t.id, lpad(to_hex(i), 32, '0')::uuid, 'talk ' || i, 'user:u' || i % 1000, 'u' || i % 1000, 1, at, at, at, case when i % 100 = 0 then '2026-02-01' else '2027-01-01' end::timestamptz
       from tenants t, generate_series(1, ${SIZE / 5}::int) i cross join lateral (select '2026-01-01'::timestamptz + i * interval '1 s') a (at)`,
-    sql`insert into turns (tenant_id, id, conversation_id, query, answer, at, created_at, expires_at)
-      select c.tenant_id, gen_random_uuid(), c.id, repeat('some words ', 5), repeat('some words ', 15), c.created_at + i * interval '1 s', c.created_at,
+    sql`insert into turns (tenant_id, id, conversation_id, actor, idempotency_key, query, answer, at, created_at, expires_at)
+      select c.tenant_id, gen_random_uuid(), c.id, 'maker', 'request ' || c.name, repeat('some words ', 5), repeat('some words ', 15), c.created_at + i * interval '1 s', c.created_at,
         case when i % 4 = 0 then '2027-01-01' else '2026-02-01' end::timestamptz
       from conversations c, generate_series(1, case when c.name = 'talk 7' then ${SIZE}::int else 1 end) i`,
+    sql`insert into idempotency_keys (tenant_id, key_id, key, part, operation, request_hash, targets, created_at)
+      select tenant_id, 'maker', 'request ' || name, 0, 'conversations.add_turn', sha256(name::bytea), '[]', created_at from conversations`,
     sql`insert into audit_log (tenant_id, at, actor, on_behalf_of, request_id, action, target, namespace, version, outcome)
       select t.id, '2026-01-01'::timestamptz + i * interval '10 s', 'maker ' || i % 50, case when i % 10 = 0 then 'person ' || i % 200 end, 'request ' || i,
         case when i % 100 = 0 then 'memories.delete' when i % 3 = 0 then 'memories.get' else 'memories.add' end, lpad(to_hex(i), 32, '0')::uuid,
@@ -124,6 +126,12 @@ test.each<[string, () => Promise<unknown>, string[], string[]?]>([
   expect([...seen]).toEqual(expect.arrayContaining(ways))
   // The planner may do better than it may do.
   expect(wide(seen).filter((way) => !allowed.includes(way))).toEqual([])
+})
+
+test('the requests that said what is removed are found by their keys', async () => {
+  const call = sql`delete from conversations c where c.tenant_id = current_tenant() and c.name = 'talk 11'`
+  const asTenant = (statements: readonly any[]) => inner.asTenant(TENANT, statements)
+  expect(await waysWithin(asTenant, call, 'twofold.idempotency_keys')).toEqual(['idempotency_keys_pkey'])
 })
 
 test('what of the audit is too old is found by its time', async () => {

@@ -32,7 +32,7 @@ export async function addTurn(deps: Deps, caller: Caller, id: string, input: Tur
     ...claim(caller, [{ id: turn.id }, ...(made ? [{ id: made.id, version: 1 }] : [])], now),
     ...(made ? newMemories(deps, caller, [made], { now, pendingUntil: null }) : []),
     ...insertTurn(
-      { ...turn, memoryId: made?.id ?? null },
+      { ...turn, memoryId: made?.id ?? null, idempotencyKey: caller.idempotency?.key ?? null },
       {
         name: id,
         newId: deps.id(),

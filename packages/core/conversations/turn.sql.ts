@@ -8,6 +8,7 @@ export interface NewTurn {
   at: string
   ttlHours: number | null
   memoryId: string | null
+  idempotencyKey: string | null
 }
 
 export interface Where {
@@ -57,9 +58,9 @@ export function insertTurn(turn: NewTurn, where: Where, now: string): Statement[
             expires_at = greatest(c.expires_at, ${end(sql`c.ttl_hours`)})
           where visible(c.namespace) and (${namespace}::text is null or c.namespace = ${namespace})
           returning c.*)
-        insert into turns (tenant_id, id, conversation_id, query, answer, at, created_at, expires_at, memory_id)
+        insert into turns (tenant_id, id, conversation_id, query, answer, at, created_at, expires_at, memory_id, actor, idempotency_key)
         select c.tenant_id, ${turn.id}::uuid, c.id, ${turn.query}, ${turn.answer}, ${turn.at}::timestamptz, ${now}::timestamptz,
-          ${end(sql`c.ttl_hours`)}, ${turn.memoryId}::uuid
+          ${end(sql`c.ttl_hours`)}, ${turn.memoryId}::uuid, current_actor(), ${turn.idempotencyKey}
         from made c`,
     sql`select refuse('conflict', 'A conversation with this id exists and belongs to another user.')
         where not exists (select from turns u where u.tenant_id = current_tenant() and u.id = ${turn.id}::uuid)`,

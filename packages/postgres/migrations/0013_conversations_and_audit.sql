@@ -36,6 +36,9 @@ create table twofold.turns (
   expires_at timestamptz not null,
   -- The memory that was made of it. That one stays when the turn goes.
   memory_id uuid,
+  -- Whose request it came in, and under which idempotency key.
+  actor text not null,
+  idempotency_key text,
   primary key (tenant_id, id),
   foreign key (tenant_id, conversation_id) references twofold.conversations on delete cascade
 );
@@ -49,6 +52,20 @@ do $$ declare t text; begin
     execute format('grant select, insert, update, delete on twofold.%I to twofold_app', t);
   end loop;
 end $$;
+
+-- What idempotency rows know of the requests that said what is gone, in whichever way it went: nothing from now on. A key
+-- that was used anew since is another request's.
+create function twofold.release_turns() returns trigger language plpgsql as $$
+begin
+  update twofold.idempotency_keys k set request_hash = null
+  from gone g
+  where k.tenant_id = g.tenant_id and k.key_id = g.actor and k.key = g.idempotency_key
+    and k.key = any(array(select o.idempotency_key from gone o where o.idempotency_key is not null))
+    and k.key_id = any(array(select distinct o.actor from gone o where o.idempotency_key is not null))
+    and k.targets @> jsonb_build_array(jsonb_build_object('id', g.id));
+  return null;
+end $$;
+create trigger removed after delete on twofold.turns referencing old table as gone for each statement execute function twofold.release_turns();
 
 -- The audit is read by time, newest first. What was asked of everything at once has the empty namespace, which only a
 -- grant of everything covers.
