@@ -15,7 +15,9 @@ export interface Asked {
  */
 export const lockEntities = (ids: readonly string[]): Statement[] => [
   lockThese(sql`${ids}::uuid[]`),
-  lockThese(sql`array(select e.id from entities e where e.tenant_id = current_tenant() and e.kept_id = any(${ids}::uuid[]))`),
+  lockThese(sql`array(
+    select a.id from unnest(${ids}::uuid[]) k (id)
+    cross join lateral (select a.id from entities a where a.tenant_id = current_tenant() and a.kept_id = k.id offset 0) a)`),
 ]
 
 const lockThese = (ids: Statement): Statement => sql`

@@ -24,11 +24,14 @@ export interface EntityStart {
   most: number
 }
 
-/** The entities of that type and name which the caller may see, in one subject or in many. The name of one that was merged leads to the one that is kept. */
+/**
+ * The entities of that type and name which the caller may see, in one subject or in many. The name of one that was merged
+ * leads to the one that is kept; by `case`, because `coalesce` is not held to be leakproof and so reaches no index.
+ */
 export const startEntities = ({ type, normalized, subjects, ranges, most }: EntityStart, now: string): Statement<StartRow> => sql<StartRow>`
   select distinct e.id, e.subject
   from entities n
-  cross join lateral (select e.* from entities e where e.tenant_id = current_tenant() and e.id = coalesce(n.kept_id, n.id) offset 0) e
+  cross join lateral (select e.* from entities e where e.tenant_id = current_tenant() and e.id = case when n.kept_id is null then n.id else n.kept_id end offset 0) e
   where n.tenant_id = current_tenant()
     ${type === null ? sql`` : sql`and n.type = ${type}`}
     and ${normalized === null ? sql`n.kept_id is null` : sql`n.normalized = ${normalized}`}
