@@ -100,6 +100,11 @@ describe('events', () => {
     await tenant.del('/v1/sessions/today')
     await start()
     expect((await append({ events: numbered(2) }, { headers })).json.code).toBe('gone')
+    const known = await here.owner(
+      `select k.operation from twofold.idempotency_keys k join twofold.tenants t on t.id = k.tenant_id where t.uuid = $1 and request_hash is not null`,
+      [tenant.id],
+    )
+    expect(known).toEqual([])
   })
 
   test('end with the session: whoever comes later is refused, whoever came before is counted', async () => {

@@ -365,7 +365,12 @@ const MADE: Case[] = [
   [
     'the deletion of a session',
     () => deleteSession(w.deps, w.caller(), 'session 8'),
-    ['memories_by_session (tenant_id, session_id)', 'memory_versions_pkey (tenant_id, memory_id)', 'sessions_by_name (tenant_id, name)'],
+    [
+      'memories_by_session (tenant_id, session_id)',
+      'memory_versions_pkey (tenant_id, memory_id)',
+      'sessions_by_name (tenant_id, name)',
+      'idempotency_keys_by_session (tenant_id, target)',
+    ],
   ],
   ['the end of a session', () => endSession(w.deps, w.caller(), 'session 7'), ['sessions_by_name (tenant_id, name)']],
   [

@@ -49,14 +49,13 @@ export async function change<Row>(
     sql`select audit(${action}, array[s.id], array[s.namespace], array[s.version], ${now}::timestamptz) from sessions s where ${mine}`,
     ...(owes ? [sql`select owe('session', array[s.id], array[s.subject], ${now}::timestamptz) from sessions s where ${mine}`] : []),
     ...noteTarget(caller, sql`select s.id, ${noted?.(mine) ?? sql`s.version`} as version from sessions s where ${mine}`),
-    sql`select s.id, s.subject from sessions s where ${mine}`,
     answer(mine),
+    ...(shown ? [sql`select s.id, s.subject from sessions s where ${mine}`] : []),
   ]
   try {
     const { authorized, rows } = await deps.db.asCaller(caller, null, list, { write: true, repeatable: caller.idempotency !== null })
-    const [changed, answered] = rows.slice(-2) as [{ id: string; subject: string }[], Row[]]
-    if (shown) await announce(deps, caller, authorized, changed, { session })
-    return { row: answered[0] as Row, replay: null }
+    if (shown) await announce(deps, caller, authorized, rows.at(-1) as { id: string; subject: string }[], { session })
+    return { row: rows.at(shown ? -2 : -1)?.[0] as Row, replay: null }
   } catch (error) {
     if (!(error instanceof Replay)) throw error
     return { row: null, replay: error }

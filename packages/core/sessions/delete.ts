@@ -38,6 +38,7 @@ export async function deleteSession(
     ...(deps.settings.graphEnabled
       ? [sql`select owe('session', array[s.id], array[s.subject], ${now}::timestamptz) from sessions s where ${mine}`]
       : []),
+    forgetRequests(mine),
     itself,
     sql`delete from sessions s where ${mine}`,
   ]
@@ -65,6 +66,11 @@ const linked = (mine: Statement, id: string): Statement => sql`
   select m.id from memories m
   where m.tenant_id = current_tenant() and m.session_id = ${id} and m.subject = (select s.subject from sessions s where ${mine})
     and m.deleted_at is null and m.pending_until is null`
+
+/** What idempotency rows know of the requests that wrote to it: nothing from now on; sent again, they are `gone`. */
+const forgetRequests = (mine: Statement): Statement => sql`
+  update idempotency_keys k set request_hash = null
+  where k.tenant_id = current_tenant() and starts_with(k.operation, 'sessions.') and k.target = (select s.id::text from sessions s where ${mine})`
 
 /** A version of its own of each, so that its history tells the truth. */
 const unlink = (mine: Statement, id: string, now: string, graphEnabled: boolean): Statement<Its> => sql<Its>`

@@ -15,6 +15,10 @@ create index sessions_by_project on twofold.sessions (tenant_id, project_id, id)
 create index sessions_by_app_and_user on twofold.sessions (tenant_id, app_name, user_id, id);
 create index memories_by_task on twofold.memories (tenant_id, task_id, id) where task_id is not null;
 
+-- What was asked of a session is forgotten with it, so it is found by the session.
+alter table twofold.idempotency_keys add column target text generated always as (targets -> 0 ->> 'id') stored;
+create index idempotency_keys_by_session on twofold.idempotency_keys (tenant_id, target) where starts_with(operation, 'sessions.');
+
 create table twofold.session_events (
   tenant_id int not null,
   session_id uuid not null,
@@ -107,6 +111,24 @@ create or replace function twofold.session_json(s twofold.sessions) returns json
     'state', twofold.state_of(s), 'metadata', s.metadata, 'eventCount', s.last_seq, 'version', s.version, 'createdAt', twofold.iso(s.created_at),
     'updatedAt', twofold.iso(s.updated_at), 'terminatedAt', twofold.iso(s.terminated_at), 'archivedAt', twofold.iso(s.archived_at))
 $$;
+
+-- Moves the oldest events of a session, which is locked, into a page: those up to `until`, as far as `most` bytes hold them,
+-- and one at least. A function, so that what is called at one append in two hundred is planned then and not at each.
+create function twofold.archive_events(session uuid, until int, most int) returns void language plpgsql as $$
+declare
+  moved int;
+begin
+  with old as (
+    select e.*, sum(e.bytes) over (order by e.seq) - e.bytes as before
+    from twofold.session_events e where e.tenant_id = twofold.current_tenant() and e.session_id = session and e.seq <= until)
+  insert into twofold.archived_events as a (tenant_id, session_id, last_seq, tasks, events)
+  select tenant_id, session_id, max(seq), coalesce(array_agg(distinct task_id) filter (where task_id is not null), '{}'),
+    json_agg(json_build_object('seq', seq, 'event', event, 'bytes', bytes, 'task_id', task_id, 'created_at', created_at) order by seq)
+  from old where before < most group by tenant_id, session_id
+  returning a.last_seq into moved;
+  delete from twofold.session_events e where e.tenant_id = twofold.current_tenant() and e.session_id = session and e.seq <= moved;
+  update twofold.sessions s set archived_seq = moved where s.tenant_id = twofold.current_tenant() and s.id = session;
+end $$;
 
 -- An event makes a new version of its session, of which the graph shows nothing: the version goes from what it shows.
 update twofold.ledger set revision = revision + 1, owed_since = case when revision = shown then now() else owed_since end where kind = 'session';
