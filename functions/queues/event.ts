@@ -3,17 +3,20 @@ import { invalid, Refusal } from '@twofold/operation/refusal.ts'
 import type { SQSRecord } from 'aws-lambda'
 import { z } from 'zod'
 
-const Name = z
-  .string()
-  .min(1)
-  .max(255)
-  .regex(/^[^\p{Cc}\p{Cs}]*$/u, 'must not hold control characters')
+const name = (most: number) =>
+  z
+    .string()
+    .min(1)
+    .max(most)
+    .regex(/^[^\p{Cc}\p{Cs}]*$/u, 'must not hold control characters')
+const Name = name(255)
 
 /** What this takes of a CloudEvent 1.0 in JSON; attributes that it does not know are passed over, as the specification wants it. */
 const CloudEvent = z.looseObject({
   specversion: z.literal('1.0'),
   id: Name,
-  source: Name,
+  /** Who did it stands in the audit with `queue:` before it. */
+  source: name(249),
   type: Name,
   /** The tenant's id or name. */
   tenant: Name,

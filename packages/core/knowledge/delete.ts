@@ -1,11 +1,12 @@
 import type { Caller } from '@twofold/operation/caller.ts'
+import { Refusal } from '@twofold/operation/refusal.ts'
 import { z } from 'zod'
 import { normalize } from '../entities/entity.ts'
 import { selectAnswers } from '../memories/answer.ts'
 import { redraft } from '../memories/draft.ts'
-import { retire, unlink } from '../memories/forget.sql.ts'
+import { lockAll, retire, unlink } from '../memories/forget.sql.ts'
 import type { Changes, Memory } from '../memories/memory.ts'
-import { readable } from '../memories/read.ts'
+import { notFound, readable } from '../memories/read.ts'
 import { announce } from '../memories/remember.ts'
 import { revise } from '../memories/update.ts'
 import { auditMemories, deletePostings, oweMemories, relabelEmbeddings } from '../memories/write.sql.ts'
@@ -115,7 +116,7 @@ export async function deleteRelations(
   await announce(deps, caller, authorized, rows[0])
 }
 
-/** Memories that mention these entities and no other go; the others lose the mention. */
+/** Memories that mention these entities and no other go; the others lose the mention. What somebody changes meanwhile is looked at again. */
 async function forgetMentions(
   deps: Deps,
   caller: Caller,
@@ -134,22 +135,20 @@ async function forgetMentions(
   for (;;) {
     const { rows } = await deps.db.asCaller(caller, exactly(namespace), [selectMentioning(at, ids, contents, ROUND)])
     const [shared, alone] = [rows[0].filter((row) => row.shared), rows[0].filter((row) => !row.shared)]
-    if (alone.length > 0)
-      await retireAll(
-        deps,
-        caller,
-        namespace,
-        alone.map(({ id }) => id),
-      )
+    if (alone.length > 0 && !(await retireAll(deps, caller, namespace, alone))) continue
     for (const { id } of shared) await change(deps, caller, id, without)
     if (rows[0].length < ROUND) return
   }
 }
 
-/** The next version of one memory; one that is gone meanwhile needs none. */
+/** The next version of one memory; one that is gone meanwhile, or says nothing of that any more, needs none. */
 async function change(deps: Deps, caller: Caller, id: string, changes: (memory: Memory) => Changes): Promise<void> {
   const statement = selectAnswers(sql`m.id = ${id}::uuid and ${readable(deps.now().toISOString())}`)
-  const next = (memory: Memory, at: Date) => redraft(deps, memory, changes(memory), at)
+  const next = (memory: Memory, at: Date) => {
+    const without = changes(memory)
+    if (without.entities?.length === memory.entities.length && without.relations?.length === memory.relations.length) throw notFound()
+    return redraft(deps, memory, without, at)
+  }
   try {
     await revise(deps, as(caller, 'memories:write'), statement, { action: 'memories.update', next })
   } catch (error) {
@@ -157,11 +156,18 @@ async function change(deps: Deps, caller: Caller, id: string, changes: (memory: 
   }
 }
 
-async function retireAll(deps: Deps, caller: Caller, namespace: string, ids: readonly string[]): Promise<void> {
+/** Answers whether they were still as they were read. */
+async function retireAll(
+  deps: Deps,
+  caller: Caller,
+  namespace: string,
+  memories: readonly { id: string; version: number }[],
+): Promise<boolean> {
   const now = deps.now().toISOString()
+  const ids = memories.map(({ id }) => id)
   const removal = retire(ids, { action: 'memories.delete', reason: null, now })
   const list = [
-    sql`select m.id from memories m where m.tenant_id = current_tenant() and m.id = any(${ids}::uuid[]) order by m.id for update`,
+    ...lockAll(memories.map(({ id, version }) => ({ id, version }))),
     deletePostings(ids),
     ...unlink(ids, true, now),
     removal,
@@ -169,17 +175,22 @@ async function retireAll(deps: Deps, caller: Caller, namespace: string, ids: rea
     auditMemories('memories.delete', ids, now),
     ...(deps.settings.graphEnabled ? [oweMemories(ids, now)] : []),
   ]
-  const { authorized, rows } = await deps.db.asCaller(as(caller, 'memories:write'), exactly(namespace), list, {
-    write: true,
-    repeatable: true,
-  })
-  const removed = rows[list.indexOf(removal)] as { subject: string }[]
-  const subject = removed[0]?.subject
-  if (subject !== undefined)
+  try {
+    const { authorized, rows } = await deps.db.asCaller(as(caller, 'memories:write'), exactly(namespace), list, {
+      write: true,
+      repeatable: true,
+    })
+    const removed = rows[list.indexOf(removal)] as { subject: string }[]
+    const subject = removed[0]?.subject as string
     await announce(
       deps,
       caller,
       authorized,
       ids.map((id) => ({ id, subject })),
     )
+    return true
+  } catch (error) {
+    if (error instanceof Refusal && error.code === 'version_mismatch') return false
+    throw error
+  }
 }

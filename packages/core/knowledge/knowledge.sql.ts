@@ -26,16 +26,18 @@ const MOST_OBSERVATIONS = 1000
 /** Mentions `me` of an entity by live memories `m` of the namespace; looked up one by one, or all of the tenant's would be hashed. */
 const mentions = (entity: Statement, { namespace, now }: At): Statement => sql`
   memory_entities me cross join lateral (
-    select m.id, m.content from readable_memories m where m.tenant_id = current_tenant() and m.id = me.memory_id and ${live(now)} offset 0) m
+    select m.id, m.version, m.content from readable_memories m
+    where m.tenant_id = current_tenant() and m.id = me.memory_id and ${live(now)} offset 0) m
   where me.tenant_id = current_tenant() and me.entity_id = ${entity} and me.namespace = ${namespace} and visible(me.namespace)`
 
 /** Entities `a` that were merged into `e`. */
 const merged = sql`entities a where a.tenant_id = current_tenant() and a.kept_id = e.id`
-const explicit = sql`(e.explicit or exists (select from ${merged} and a.explicit))`
+/** `offset 0` keeps it a look-up for each entity, here and below. */
+const explicit = sql`(e.explicit or exists (select from ${merged} and a.explicit offset 0))`
 
 /** Made for its own sake in the subject, or mentioned in the namespace; what was merged into another is shown as that. */
 const known = (at: At): Statement => sql`(e.kept_id is null and (
-  (visible(e.subject) and ${explicit}) or exists (select from ${mentions(sql`e.id`, at)})))`
+  (visible(e.subject) and ${explicit}) or exists (select from ${mentions(sql`e.id`, at)} offset 0)))`
 
 /** Entities `e` of the namespace that `where` picks, in the order they came, with what was observed of them. */
 export const selectKnown = (at: At, where: Statement, most: number): Statement<KnownRow> => sql<KnownRow>`
@@ -55,19 +57,23 @@ export const namedIn = (names: readonly string[], { subject }: At): Statement =>
   select coalesce(a.kept_id, a.id) from entities a
   where a.tenant_id = current_tenant() and a.normalized = any(${names}::text[]) and a.subject = ${subject}))`
 
-/** The text stands in the name, in the type or in an observation, whatever the case. The memories are read once and not for each entity. */
+/**
+ * The text stands in a name, in the type or in an observation, whatever the case. What the subject and the namespace have is
+ * read once, and not for each entity.
+ */
 export const containing = (text: string, { namespace, subject, now }: At): Statement => {
   const has = (what: Statement) => sql`strpos(lower(${what}), lower(${text})) > 0`
   return sql`(
-    ${has(sql`e.value`)} or ${has(sql`e.type`)} or ${has(sql`replace(e.type, '_', ' ')`)}
-    or e.id = any(array(
-      select a.kept_id from entities a
-      where a.tenant_id = current_tenant() and a.subject = ${subject} and a.kept_id is not null and ${has(sql`a.value`)}))
+    e.id = any(array(
+      select coalesce(a.kept_id, a.id) from entities a
+      where a.tenant_id = current_tenant() and a.subject = ${subject}
+        and (${has(sql`a.value`)} or ${has(sql`a.type`)} or ${has(sql`replace(a.type, '_', ' ')`)})))
     or e.id = any(array(
       select me.entity_id from (
         select m.id from readable_memories m
         where m.tenant_id = current_tenant() and m.namespace = ${namespace} and visible(m.namespace) and ${live(now)} and ${has(sql`m.content`)} offset 0) m
-      join memory_entities me on me.tenant_id = current_tenant() and me.memory_id = m.id)))`
+      cross join lateral (
+        select me.entity_id from memory_entities me where me.tenant_id = current_tenant() and me.memory_id = m.id offset 0) me)))`
 }
 
 interface RelationRow {
@@ -76,23 +82,26 @@ interface RelationRow {
   relationType: string
 }
 
+const value = (id: Statement): Statement =>
+  sql`(select e.value from entities e where e.tenant_id = current_tenant() and e.id = ${id} offset 0)`
+
 /** Links, and what memories of the namespace say, of which one end is among `ids`; once each. */
 export const selectRelations = ({ namespace, now }: At, ids: readonly string[], most: number): Statement<RelationRow> => {
   const linked = (end: Statement) => sql`
     select k.from_id, k.type, k.to_id from links k where k.tenant_id = current_tenant() and ${end} = any(${ids}::uuid[]) and visible(k.subject)`
   const said = (end: Statement) => sql`
-    select r.from_id, r.type, r.to_id from relations r join readable_memories m on m.tenant_id = r.tenant_id and m.id = r.memory_id
-    where r.tenant_id = current_tenant() and ${end} = any(${ids}::uuid[]) and r.namespace = ${namespace} and visible(r.namespace) and ${live(now)}`
+    select r.from_id, r.type, r.to_id from relations r cross join lateral (
+      select from readable_memories m where m.tenant_id = current_tenant() and m.id = r.memory_id and ${live(now)} offset 0) m
+    where r.tenant_id = current_tenant() and ${end} = any(${ids}::uuid[]) and r.namespace = ${namespace} and visible(r.namespace)`
   return sql<RelationRow>`
-    select f.value as "from", t.value as "to", x.type as "relationType"
+    select ${value(sql`x.from_id`)} as "from", ${value(sql`x.to_id`)} as "to", x.type as "relationType"
     from (${linked(sql`k.from_id`)} union ${linked(sql`k.to_id`)} union ${said(sql`r.from_id`)} union ${said(sql`r.to_id`)}) x
-    join entities f on f.tenant_id = current_tenant() and f.id = x.from_id
-    join entities t on t.tenant_id = current_tenant() and t.id = x.to_id
     order by x.from_id, x.to_id, x.type limit ${most}::int`
 }
 
 export interface MentionRow {
   id: string
+  version: number
   /** It mentions other entities beside. */
   shared: boolean
 }
@@ -105,11 +114,11 @@ export const selectMentioning = (
   most: number,
 ): Statement<MentionRow> =>
   sql<MentionRow>`
-    select distinct m.id, exists (
+    select distinct m.id, m.version, exists (
       select from memory_entities x
       where x.tenant_id = current_tenant() and x.memory_id = m.id and not x.entity_id = any(${entities}::uuid[])) as shared
     from unnest(${entities}::uuid[]) w (id) cross join lateral (
-      select m.id from ${mentions(sql`w.id`, at)} ${contents === null ? sql`` : sql`and m.content = any(${contents}::text[])`}) m
+      select m.id, m.version from ${mentions(sql`w.id`, at)} ${contents === null ? sql`` : sql`and m.content = any(${contents}::text[])`}) m
     order by m.id limit ${most}::int`
 
 export interface Edge {
@@ -142,8 +151,9 @@ const removed = (gone: Statement, now: string): Statement<{ id: string; subject:
 
 export const removeLinks = (edges: readonly Edge[], now: string): Statement<{ id: string; subject: string }> =>
   removed(
-    sql`delete from links k using ${wanted(edges)}
-      where k.tenant_id = current_tenant() and k.from_id = w.from_id and k.type = w.type and k.to_id = w.to_id`,
+    sql`delete from links k
+      where k.tenant_id = current_tenant() and k.from_id = any(${edges.map((edge) => edge.from_id)}::uuid[])
+        and exists (select from ${wanted(edges)} where k.from_id = w.from_id and k.type = w.type and k.to_id = w.to_id)`,
     now,
   )
 
