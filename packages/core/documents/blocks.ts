@@ -12,7 +12,7 @@ const BLANK = /^\s*$/
 /**
  * The blocks of a text, in their order: parted by blank lines, in Markdown also by headings, and a code fence is one, blank
  * lines and all. It looks at each line once and at nothing inside of blocks, so that the time is linear whatever the text is:
- * parsers of Markdown build a tree, and take minutes for what is nested deeply on purpose.
+ * parsers of Markdown build a tree, and one of the fastest took most of a minute for a list of 600 levels.
  */
 export function blocksOf(content: string, markdown: boolean): Block[] {
   const front = markdown ? (FRONT_MATTER.exec(content)?.[0] ?? '') : ''
