@@ -673,6 +673,8 @@ CREATE INDEX links_by_to ON twofold.links USING btree (tenant_id, to_id);
 
 CREATE INDEX links_by_to_alias ON twofold.links USING btree (tenant_id, to_alias) WHERE (to_alias IS NOT NULL);
 
+CREATE INDEX memories_by_change ON twofold.memories USING btree (tenant_id, namespace, updated_at) WHERE (deleted_at IS NULL);
+
 CREATE INDEX memories_by_creator ON twofold.memories USING btree (tenant_id, created_by, id);
 
 CREATE INDEX memories_by_former_key ON twofold.memories USING btree (tenant_id, namespace, key, deleted_at) INCLUDE (id, pending_until) WHERE ((key IS NOT NULL) AND (deleted_at IS NOT NULL));
@@ -697,7 +699,7 @@ CREATE INDEX memories_by_update ON twofold.memories USING btree (tenant_id, upda
 
 CREATE INDEX memories_expiring ON twofold.memories USING btree (tenant_id, ends_at) WHERE ((ends_at IS NOT NULL) AND (deleted_at IS NULL));
 
-CREATE INDEX memories_live ON twofold.memories USING btree (tenant_id, namespace, type, id) INCLUDE (pending_until, ends_at, updated_at) WHERE (deleted_at IS NULL);
+CREATE INDEX memories_live ON twofold.memories USING btree (tenant_id, namespace, type, id) INCLUDE (pending_until, ends_at) WHERE (deleted_at IS NULL);
 
 CREATE INDEX memories_owing_models ON twofold.memories USING btree (tenant_id, id) WHERE ((owes_embedding OR owes_entities) AND (deleted_at IS NULL));
 

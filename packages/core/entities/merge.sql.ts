@@ -28,10 +28,21 @@ export const refuseMerged = (id: string, into: string): Statement[] => [
   sql`select refuse('not_found', 'There is no such entity.')
     where (select count(*) from entities e where e.tenant_id = current_tenant() and e.id = any(${[id, into]}::uuid[])) < 2`,
   sql`select refuse('conflict', 'The entity is merged into another one already.', jsonb_build_object('mergedInto', e.merged_into))
-    from entities e where e.tenant_id = current_tenant() and e.id = ${id}::uuid and e.kept_id is not null`,
+    from ${meant(id)} e where e.kept_id is not null`,
   sql`select refuse('conflict', 'The entity to merge into was merged itself in this moment.', jsonb_build_object('mergedInto', e.merged_into))
-    from entities e where e.tenant_id = current_tenant() and e.id = ${into}::uuid and e.kept_id is not null`,
+    from ${meant(into)} e where e.kept_id is not null`,
 ]
+
+/** Raises unless the first is merged into the other. */
+export const refuseApart = (id: string, kept: string): Statement[] => [
+  sql`select refuse('conflict', 'The entity is not merged into another one.') from ${meant(id)} e where e.kept_id is null`,
+  // What it was merged into was itself merged, or another merger undone, since it was read.
+  sql`select refuse('conflict', 'The entity is being merged by somebody else in this moment.') from ${meant(id)} e where e.kept_id <> ${kept}::uuid`,
+]
+
+/** By its id, whatever else is asked: an index of the merged ones alone seems to a planner the shorter way. */
+const meant = (id: string): Statement => sql`
+  (select e.merged_into, e.kept_id from entities e where e.tenant_id = current_tenant() and e.id = ${id}::uuid offset 0)`
 
 /** Raises where more hangs on it than one transaction should move. */
 export const refuseLarge = (id: string, most: number): Statement => sql`

@@ -10,9 +10,9 @@ import { announce, type InSession, type Written } from '../memories/remember.ts'
 import { gone } from '../memories/replay.ts'
 import { below } from '../namespaces/namespace.ts'
 import type { Deps } from '../ports.ts'
-import { type Statement, sql } from '../sql.ts'
+import type { Statement } from '../sql.ts'
 import { receiptOf, WaitFor } from './explicit.ts'
-import { auditEntities, join, lockEntities, part, refuseLarge, refuseMerged, selectRaw, standing } from './merge.sql.ts'
+import { auditEntities, join, lockEntities, part, refuseApart, refuseLarge, refuseMerged, selectRaw, standing } from './merge.sql.ts'
 import { noEntity, selectEntity } from './read.ts'
 
 /** Mentions and relations that one merger moves at most. */
@@ -92,11 +92,7 @@ export async function unmergeEntity(
   const ids = [id, kept.id]
   const statements = [
     ...lockEntities(ids),
-    sql`select refuse('conflict', 'The entity is not merged into another one.')
-      where not exists (select from entities e where e.tenant_id = current_tenant() and e.id = ${id}::uuid and e.kept_id is not null)`,
-    // What it was merged into was itself merged since it was read.
-    sql`select refuse('conflict', 'The entity is being merged by somebody else in this moment.')
-      where not exists (select from entities e where e.tenant_id = current_tenant() and e.id = ${id}::uuid and e.kept_id = ${kept.id}::uuid)`,
+    ...refuseApart(id, kept.id),
     ...part(id, now, MOST_TOLD),
     auditEntities('entities.unmerge', ids, now),
   ]
