@@ -2,7 +2,7 @@ import { createHash, randomUUID } from 'node:crypto'
 import { GraphStoreError } from '@twofold/core/failures.ts'
 import type { GraphPort } from '@twofold/core/graph/port.ts'
 import type { Memory, RememberInput } from '@twofold/core/memories/memory.ts'
-import type { Deps } from '@twofold/core/ports.ts'
+import type { Deps, Noted } from '@twofold/core/ports.ts'
 import { sql } from '@twofold/core/sql.ts'
 import { type TestDatabase, testDatabase } from '@twofold/local/sql/fixture.ts'
 import { providerServer } from '@twofold/models/fixture.ts'
@@ -98,14 +98,13 @@ export async function world(variables: Record<string, string> = {}, over: Partia
     OPENAI_BASE_URL: provider.url,
     OPENAI_API_KEY: 'test',
     LOG_LEVEL: 'silent',
-    // What is read is noted when a test asks for it, and not in the middle of another's count.
-    AUDIT_FLUSH_MS: '60000',
     ...variables,
   }
   let ahead = 0
   const now = () => new Date(Date.now() + ahead)
   const neo4j = told.NEO4J_URI === undefined && told.ENABLE_GRAPH_STORE !== 'false' ? await neo4jOfTests(now) : null
   const composed = await compose(readEnv(told), { now, ...(neo4j && { graph: neo4j.graph }), ...over })
+  holdAudit(composed)
   const app = serve(operations, composed.surroundings, { '/mcp': mcpEndpoint(composed.surroundings) })
   const request = async (method: string, path: string, body?: unknown, { key = null, headers = {} }: Ask = {}): Promise<Answer> => {
     const response = await app.request(path, {
@@ -187,6 +186,19 @@ async function migratedDatabase(): Promise<TestDatabase> {
       await ensureModel(owner, EMBEDDING, DIMENSIONS)
     },
   })
+}
+
+/** Has what is read noted in the audit when a test says so (`flush`), and not in the middle of another's count. */
+export function holdAudit({ deps }: Composed): void {
+  const { note, flush } = deps.audit
+  const held: Noted[] = []
+  deps.audit = {
+    note: (entry) => void held.push(entry),
+    async flush() {
+      held.splice(0).forEach(note)
+      await flush()
+    },
+  }
 }
 
 type Trouble = Record<'down' | 'refusing', { begin(): Promise<unknown>; end(): Promise<unknown> }>

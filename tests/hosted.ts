@@ -3,6 +3,7 @@ import type { Deps } from '@twofold/core/ports.ts'
 import { sql } from '@twofold/core/sql.ts'
 import { type Composed, compose } from '@twofold/functions/deps.ts'
 import { readEnv } from '@twofold/functions/env.ts'
+import { holdAudit } from '@twofold/functions/fixture.ts'
 import { serveApi } from '@twofold/local/http/api.ts'
 import { listen } from '@twofold/local/http/listen.ts'
 import { redisEndpoint } from '@twofold/local/redis/endpoint.ts'
@@ -70,12 +71,11 @@ export async function hosted(over: Partial<Deps> = {}, variables: Record<string,
       LANGUAGE_MODEL: 'openai:test-language',
       RETRY_DELAY_MS: '1',
       LOG_LEVEL: 'silent',
-      // What is read is noted when a test asks for it, and not in the middle of another's count.
-      AUDIT_FLUSH_MS: '60000',
       ...variables,
     }),
     over,
   )
+  holdAudit(composed)
   const serving = await serveApi(composed, 0)
   return {
     url: serving.url,

@@ -1,13 +1,13 @@
 import type { Audit, Database, Log, Noted } from '../ports.ts'
 import { sql } from '../sql.ts'
 
-/** Brought to the database together. */
-const MOST_AT_ONCE = 200
+/** Brought to the database together: few enough that the embedded one, which does one thing at a time, holds up nobody. */
+const MOST_AT_ONCE = 50
 /** Kept while the database cannot be reached; then the oldest go. */
 const MOST_KEPT = 10_000
 
 /**
- * Keeps what is noted and brings it to the database in batches, off the requests: when there are 200, or `everyMs` after
+ * Keeps what is noted and brings it to the database in batches, off the requests: when there are 50, or `everyMs` after
  * the first of them. What it has not brought there yet is lost when the process is killed; what the database may have
  * taken without saying so is brought there again.
  */
