@@ -25,7 +25,21 @@ test('each namespace that has memories is listed once, by name, with how many of
   const { items, nextCursor } = await list()
   expect(nextCursor).toBeNull()
   expect(items.map((item: any) => item.name)).toEqual(['user:alice', 'user:alice:work', 'user:bob'])
-  expect(items[0]).toEqual({ name: 'user:alice', counts: { memories: 3, semantic: 2, episodic: 1, procedural: 0 }, updatedAt })
+  expect(items[0]).toEqual({ name: 'user:alice', counts: { memories: 3, semantic: 2, episodic: 1, procedural: 0, more: false }, updatedAt })
+})
+
+test('of very many it says that there are more', async () => {
+  const { id } = await tenant.add({ content: 'one of many', extractEntities: false })
+  await here.owner(
+    `insert into twofold.memories (tenant_id, id, namespace, type, kind, content, importance, metadata, tags, entities, relations, occurred_at, version,
+       created_by, updated_by, created_at, updated_at)
+     select tenant_id, gen_random_uuid(), namespace, type, kind, content, importance, metadata, tags, entities, relations, occurred_at, version,
+       created_by, updated_by, created_at, updated_at
+     from twofold.memories, generate_series(1, 1200) where id = $1`,
+    [id],
+  )
+  await tenant.post('/v1/memories', { userId: 'alice', content: 'x', type: 'episodic' })
+  expect((await list()).items[0].counts).toEqual({ memories: 1001, semantic: 1000, episodic: 1, procedural: 0, more: true })
 })
 
 test('a prefix covers whole segments and is no pattern', async () => {

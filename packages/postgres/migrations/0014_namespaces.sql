@@ -18,8 +18,9 @@ create unique index memories_by_key on twofold.memories (tenant_id, namespace, k
   where key is not null and deleted_at is null;
 create index memories_by_former_key on twofold.memories (tenant_id, namespace, key, deleted_at) include (id, pending_until)
   where key is not null and deleted_at is not null;
--- What there is of each type, counted without a look at the rows.
-create index memories_live on twofold.memories (tenant_id, namespace, type, id) include (pending_until, ends_at, updated_at) where deleted_at is null;
+-- What there is of each type, counted without a look at the rows; and what changed last.
+create index memories_live on twofold.memories (tenant_id, namespace, type, id) include (pending_until, ends_at) where deleted_at is null;
+create index memories_by_change on twofold.memories (tenant_id, namespace, updated_at) where deleted_at is null;
 create index memories_by_type on twofold.memories (tenant_id, type, updated_at, id);
 
 -- How long what lies in a namespace or below is kept: the nearest up the hierarchy decides, as a whole.
