@@ -71,15 +71,22 @@ export interface Near {
   all: boolean
 }
 
-/** The next memories of the namespace and what is near to each, older ones left out unless `all`. */
+/**
+ * The next memories of the namespace and what is near to each, older ones left out unless `all`. Laterals stand where joins
+ * would do: they are a look-up for each row whatever the statistics say.
+ */
 export const near = (namespace: string, subject: string, n: Near, now: string): Statement<NearRow> => {
   const half = (column: string) => raw(`${column}::halfvec(${n.dimensions})`)
   return sql<NearRow>`
   with seeds as materialized (
     select m.id, e.embedding
-    from memories m left join embeddings e on e.tenant_id = m.tenant_id and e.memory_id = m.id and e.model = ${n.model} and e.live
-    where ${there(namespace, now)} and length(m.content) <= ${MOST_CHARACTERS}::int and (${n.after}::uuid is null or m.id > ${n.after}::uuid)
-    order by m.id limit ${n.seeds}::int),
+    from (
+      select m.id from memories m
+      where ${there(namespace, now)} and length(m.content) <= ${MOST_CHARACTERS}::int and (${n.after}::uuid is null or m.id > ${n.after}::uuid)
+      order by m.id limit ${n.seeds}::int) m
+    left join lateral (
+      select e.embedding from embeddings e
+      where e.tenant_id = current_tenant() and e.memory_id = m.id and e.model = ${n.model} and e.live offset 0) e on true),
   pairs as materialized (
     select s.id as a, x.memory_id as b, 1 - (x.embedding <=> s.embedding) as similarity
     from seeds s cross join lateral (
@@ -91,7 +98,9 @@ export const near = (namespace: string, subject: string, n: Near, now: string): 
   rivals as materialized (
     select r.memory_id as a, o.memory_id as b
     from seeds s
-    join relations r on r.tenant_id = current_tenant() and r.memory_id = s.id and r.type = any(${ONE_AT_A_TIME}::text[])
+    cross join lateral (
+      select r.memory_id, r.from_id, r.type, r.to_id from relations r
+      where r.tenant_id = current_tenant() and r.memory_id = s.id and r.type = any(${ONE_AT_A_TIME}::text[]) offset 0) r
     cross join lateral (
       select o.memory_id from relations o
       where o.tenant_id = current_tenant() and o.from_id = r.from_id and o.type = r.type and o.to_id <> r.to_id and o.namespace = ${namespace}
