@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { bridge } from './bridge.ts'
 import { type Found, findService, keyOf } from './find.ts'
-import { type Service, startService } from './keep.ts'
+import type { Service } from './keep.ts'
 import { LockedError } from './lock.ts'
 
 const USAGE = `npm run --silent mcp [-- options]
@@ -32,6 +32,8 @@ async function reach(url: string | undefined): Promise<Found> {
   for (const end = performance.now() + PATIENCE_MS; ; await sleep(LOOK_AGAIN_MS)) {
     const found = await findService(home, TWOFOLD_API_KEY)
     if (found) return found
+    // Loaded only by who needs it: most find a service that runs, and are there at once.
+    const { startService } = await import('./keep.ts')
     try {
       own = await startService({ home, port: Number(PORT || 0), apiKey: TWOFOLD_API_KEY, variables, log })
       return own
