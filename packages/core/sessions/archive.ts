@@ -1,7 +1,7 @@
 import { type Statement, sql } from '../sql.ts'
 
 /** So many are moved at least, or each append would write a page of its own. */
-const LEAST_EVENTS = 200
+export const LEAST_EVENTS = 200
 /** No fewer than one request can append, in number and (as they are stored) in bytes: so that moving keeps pace. */
 const MOST_EVENTS = 500
 const MOST_BYTES = 2 * 1024 * 1024

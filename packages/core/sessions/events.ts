@@ -2,6 +2,7 @@ import type { Caller } from '@twofold/operation/caller.ts'
 import { z } from 'zod'
 import type { Deps } from '../ports.ts'
 import { type Statement, sql } from '../sql.ts'
+import { LEAST_EVENTS } from './archive.ts'
 import { firstOf } from './page.sql.ts'
 import { called, noSession } from './session.ts'
 
@@ -24,8 +25,8 @@ interface Row {
   more: boolean | null
 }
 
-/** Archived pages opened for one answer: four of two hundred events, or of 2 MiB each, are more than fits into it. */
-const MOST_PAGES = 4
+/** Archived pages opened for one answer: a page has two hundred events at least, or else so many bytes that few fit into an answer. */
+const pagesFor = ({ limit, taskId }: EventsQuery): number => (taskId === undefined ? 1 + Math.ceil(limit / LEAST_EVENTS) : 4)
 
 /**
  * What happened in a session, in its order, wherever it is kept; `next` is the number after which to go on. Fewer than
@@ -45,7 +46,9 @@ export async function listEvents(
   return { items, next: last.more ? (last.item?.seq ?? null) : last.horizon }
 }
 
-const selectEvents = (mine: Statement, { after, taskId, limit }: EventsQuery): Statement<Row> => {
+const selectEvents = (mine: Statement, query: EventsQuery): Statement<Row> => {
+  const { after, taskId, limit } = query
+  const pages = pagesFor(query)
   const ofTask = taskId === undefined ? sql`true` : sql`e.task_id = ${taskId}`
   return sql<Row>`
     with it as materialized (select s.id from sessions s where ${mine}),
@@ -54,8 +57,8 @@ const selectEvents = (mine: Statement, { after, taskId, limit }: EventsQuery): S
         select a.last_seq, a.events from archived_events a
         where a.tenant_id = current_tenant() and a.session_id = it.id and a.last_seq > ${after}::int
           and ${taskId === undefined ? sql`true` : sql`${taskId} = any(a.tasks)`}
-        order by a.last_seq limit ${MOST_PAGES}::int) p),
-    horizon as materialized (select case when count(*) = ${MOST_PAGES}::int then max(last_seq) end as seq from pages),
+        order by a.last_seq limit ${pages}::int) p),
+    horizon as materialized (select case when count(*) = ${pages}::int then max(last_seq) end as seq from pages),
     found as (
       (select e.seq, e.event, e.bytes, e.task_id, e.created_at
       from pages p cross join json_to_recordset(p.events) as e (seq int, event json, bytes int, task_id text, created_at timestamptz)
