@@ -301,6 +301,19 @@ describe('cleaning up', () => {
   })
 })
 
+test('one cleanup removes no more than so many turns, and always one conversation', async () => {
+  for (const id of ['a', 'b', 'c']) await say('q', { timestamp: ago(100) }, { id })
+  await here.owner('update twofold.conversations c set written = 30000 from twofold.tenants t where t.id = c.tenant_id and t.uuid = $1', [
+    tenant.id,
+  ])
+  const cleanup = async () => (await tenant.post('/v1/conversations/cleanup', {})).json
+  expect([await cleanup(), await cleanup(), await cleanup()]).toEqual([
+    { cleaned: 1, done: false },
+    { cleaned: 1, done: false },
+    { cleaned: 1, done: true },
+  ])
+})
+
 test('the status counts conversations and turns that have not expired', async () => {
   await say('q1')
   await say('q2', { timestamp: ago(100) })
