@@ -74,6 +74,9 @@ async function reaches([, work, ways, allowed = []]: Case) {
   expect(wide(seen).filter((way) => !allowed.includes(way))).toEqual([])
 }
 
+/** For a few memories any index of what lies there will do. */
+const IN_PLACE = expect.stringMatching(/^memories_(by_namespace|by_change|live) \(tenant_id, namespace\)$/)
+
 const READS: Case[] = [
   ['a memory by id', () => read(w.deps, w.caller(), w.memory.id), ['memories_pkey (tenant_id, id)', 'ledger_pkey (tenant_id, id)']],
   [
@@ -88,18 +91,18 @@ const READS: Case[] = [
   ],
   ['two versions to compare', () => diff(w.deps, w.caller(), w.memory.id, 1, 1), ['memory_versions_pkey (tenant_id, memory_id, version)']],
   ['a memory by key', () => listed({ namespace: w.memory.namespace, key: w.memory.key }), ['memories_by_key (tenant_id, namespace, key)']],
-  ['a list of a small namespace', () => listed({ namespace: 'user:u7:notes' }), ['memories_by_namespace (tenant_id, namespace)']],
+  ['a list of a small namespace', () => listed({ namespace: 'user:u7:notes' }), [IN_PLACE]],
   ['a list of a large namespace', () => listed({ namespace: 'user:large' }), ['memories_by_namespace (tenant_id, namespace)']],
   [
     'the next page of it',
     () => listed({ namespace: 'user:large', after: w.memory.id }),
     ['memories_by_namespace (tenant_id, namespace, id)'],
   ],
-  ['a list of a small prefix', () => listed({ namespacePrefix: 'user:u7' }), ['memories_by_namespace (tenant_id, namespace)']],
+  ['a list of a small prefix', () => listed({ namespacePrefix: 'user:u7' }), [IN_PLACE]],
   // In the order of the ids, until the page is full: half of what it passes is in it.
   ['a list of a large prefix', () => listed({ namespacePrefix: 'user:large' }), [], ['memories_pkey (tenant_id)']],
   ['a list of everything', () => listed({}), [], ['memories_pkey (tenant_id)']],
-  ['a list of all that a narrow key may see', () => listed({}, 'user:u7'), ['memories_by_namespace (tenant_id, namespace)']],
+  ['a list of all that a narrow key may see', () => listed({}, 'user:u7'), [IN_PLACE]],
   ['a list by update', () => listed({ updatedSince: THEN }), ['memories_by_update (tenant_id, updated_at)']],
   ['a list of a session', () => listed({ sessionId: 'session 8' }), ['memories_by_session (tenant_id, session_id)']],
   ['a list of a task', () => listed({ taskId: 'task 8' }), ['memories_by_task (tenant_id, task_id)']],
