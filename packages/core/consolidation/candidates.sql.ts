@@ -69,14 +69,22 @@ export interface Near {
   dimensions: number
   /** Also those that are near to nothing. */
   all: boolean
+  /** True: compare with every vector of the subject instead of asking the approximate index. */
+  exact: boolean
 }
+
+/** How many vectors a subject has, counted up to `most`. */
+export const vectorsOf = (subject: string, model: string, most: number): Statement<{ n: number }> => sql<{ n: number }>`
+  select count(*)::int as n from (
+    select from embeddings e where e.tenant_id = current_tenant() and e.model = ${model} and e.live and e.subject = ${subject} limit ${most}::int) v`
 
 /**
  * The next memories of the namespace and what is near to each, older ones left out unless `all`. Laterals stand where joins
  * would do: they are a look-up for each row whatever the statistics say.
  */
 export const near = (namespace: string, subject: string, n: Near, now: string): Statement<NearRow> => {
-  const half = (column: string) => raw(`${column}::halfvec(${n.dimensions})`)
+  // The cast is what the approximate index is made of.
+  const half = (column: string) => raw(n.exact ? column : `${column}::halfvec(${n.dimensions})`)
   return sql<NearRow>`
   with seeds as materialized (
     select m.id, e.embedding

@@ -88,18 +88,18 @@ const DONE = 'done'
 
 const searching = sql`select set_config('hnsw.ef_search', '100', true), set_config('hnsw.iterative_scan', 'strict_order', true)`
 
-/** The same of a tenant's own accord; answers where to go on, null at the end. */
+/** The same of a tenant's own accord, unless `guard` refuses; answers where to go on, null at the end. */
 export async function consolidatePart(
   deps: Deps,
   tenant: string,
   strategy: Strategy,
   part: Part,
-  signal: AbortSignal,
+  { signal, guard }: { signal: AbortSignal; guard: Statement },
 ): Promise<string | null> {
   const read: Read = async (statement) => (await deps.db.asTenant(tenant, [searching, statement]))[1] as never
   const found = await find(deps, read, strategy, part, signal)
   if (found.groups.length === 0) return found.next
-  const { groups } = await apply(found, (list) => deps.db.asTenant(tenant, list), deps)
+  const { groups } = await apply(found, (list) => deps.db.asTenant(tenant, [guard, ...list]), deps)
   const written = touched(groups, part.namespace)
   await deps.cache.invalidate(tenant, [subjectOf(part.namespace)])
   if (deps.settings.graphEnabled)

@@ -2,7 +2,7 @@ import { subjectOf } from '../namespaces/namespace.ts'
 import type { Deps, LanguageModel } from '../ports.ts'
 import type { Statement } from '../sql.ts'
 import { ALIKE, type Candidate, type Group, grouped, sayTheSame, wordForWord } from './candidate.ts'
-import { type NearRow, near, sameWords } from './candidates.sql.ts'
+import { type NearRow, near, sameWords, vectorsOf } from './candidates.sql.ts'
 import { outdated } from './outdated.ts'
 import { validated } from './propose.ts'
 
@@ -81,12 +81,18 @@ export async function findByModel(finding: Finding, language: LanguageModel, sig
   return { groups: validated(proposals, candidates, finding.deps.log), seen: versions(candidates), next }
 }
 
+/** Vectors of a subject that each memory is compared with one by one: the approximate index misses a few. */
+const MOST_COMPARED = 2_000
+
 async function look(
   { deps, read, part }: Finding,
   asked: { after: string | null; seeds: number; nearest: number; least: number; all: boolean },
 ): Promise<Pick<NearRow, 'candidates' | 'pairs' | 'rivals'> & { next: string | null }> {
   const { model, dimensions } = deps.embedder
-  const statement = near(part.namespace, subjectOf(part.namespace), { ...asked, model, dimensions }, deps.now().toISOString())
+  const subject = subjectOf(part.namespace)
+  const [vectors] = await read(vectorsOf(subject, model, MOST_COMPARED + 1))
+  const exact = (vectors?.n ?? 0) <= MOST_COMPARED
+  const statement = near(part.namespace, subject, { ...asked, model, dimensions, exact }, deps.now().toISOString())
   const [row] = await read(statement)
   const { candidates = [], pairs = [], rivals = [], last = null, looked = 0 } = row ?? {}
   return { candidates, pairs, rivals, next: looked < asked.seeds ? null : last }

@@ -95,7 +95,7 @@ export async function consolidateDue(deps: Deps, tenant: string, most: number, s
     let next: string | null = null
     let hours: number | null = null
     try {
-      next = await consolidatePart(deps, tenant, strategy, { namespace, after }, signal)
+      next = await consolidatePart(deps, tenant, strategy, { namespace, after }, { signal, guard: stillDue(namespace, after, now) })
     } catch (error) {
       if (!(error instanceof PersistenceError || error instanceof Refusal)) throw error
       deps.log.warn('consolidation.put_off', { tenant, strategy, reason: error.name })
@@ -107,6 +107,13 @@ export async function consolidateDue(deps: Deps, tenant: string, most: number, s
   return more
 }
 
+const isDue = (namespace: string, after: string | null, now: string): Statement => sql`
+  c.tenant_id = current_tenant() and c.namespace = ${namespace} and c.after_id is not distinct from ${after}::uuid and c.due_at <= ${now}::timestamptz`
+
+/** Whoever stood still until somebody else had done it merges nothing: what was merged may have been restored by then. */
+const stillDue = (namespace: string, after: string | null, now: string): Statement => sql`
+  select refuse('conflict', 'Somebody else has consolidated the namespace.') where not exists (select from consolidations c where ${isDue(namespace, after, now)})`
+
 /** Where it goes on, and when; unless somebody has set it anew meanwhile. */
 const goOn = (
   namespace: string,
@@ -116,4 +123,4 @@ const goOn = (
   update consolidations c set after_id = ${next}::uuid,
     due_at = case when ${hours}::int is not null then ${now}::timestamptz + ${hours}::int * interval '1 hour'
       when ${next}::uuid is not null then c.due_at else ${now}::timestamptz + c.every_hours * interval '1 hour' end
-  where c.tenant_id = current_tenant() and c.namespace = ${namespace} and c.after_id is not distinct from ${after}::uuid and c.due_at <= ${now}::timestamptz`
+  where ${isDue(namespace, after, now)}`
