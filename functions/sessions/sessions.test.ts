@@ -161,6 +161,7 @@ test.each([
   [{ appName: 'a:b' }, 'appName'],
   [{ id: '' }, 'id'],
   [{ id: 'a/b' }, 'id'],
+  [{ id: '..' }, 'id'],
   [{ id: 'a\nb' }, 'id'],
   [{ id: 'x'.repeat(256) }, 'id'],
   [{ id: 'a:b', userId: undefined }, 'id'],
@@ -180,6 +181,19 @@ test.each([
   const { status, json } = await start(wrong)
   expect([status, paths(json)]).toEqual([400, [path]])
 })
+
+test.each(['%', 'a%2Fb', '100% & more?#', '...', ' ', 'Grüße 👋', "'; drop table sessions; --", 'user:x', '\\', '{id}', 'events'])(
+  'the odd id %j is an id like any other',
+  async (id) => {
+    expect((await start({ id })).status).toBe(201)
+    const path = `/v1/sessions/${encodeURIComponent(id)}`
+    expect((await tenant.post(`${path}/events`, { event: {}, stateDelta: { [id.replaceAll(/[:/]/g, '')]: 1 } })).json.seq).toBe(1)
+    expect((await tenant.get(path)).json.session.id).toBe(id)
+    expect((await tenant.get('/v1/sessions')).json.items.map((s: any) => s.id)).toEqual([id])
+    expect((await end(encodeURIComponent(id))).json.session.status).toBe('terminated')
+    expect((await tenant.del(path)).status).toBe(200)
+  },
+)
 
 test('reading and ending take a well-formed id and nothing else', async () => {
   const long = 'x'.repeat(256)

@@ -14,7 +14,7 @@ import { partOf, refuseLarge, type Sent, State, shareState } from './state.ts'
 
 export const SessionInput = z
   .strictObject({
-    id: Id.optional(),
+    id: Id.refine((id) => !/^\.{1,2}$/.test(id), 'must not be "." or "..": no path leads there').optional(),
     appName: Name.regex(/\S/, 'must not be blank').meta({ description: 'Its `app:` state belongs to the namespace app:<appName>.' }),
     userId: Name.optional(),
     projectId: Id.optional(),
