@@ -54,6 +54,13 @@ const ASKED: Record<string, [method: string, path: () => string, body?: object][
     ['DELETE', () => `${one()}?hard=true`],
   ],
   'memories.restore': [['POST', () => `${one()}/restore`, {}]],
+  'memories.search_batch': [
+    ['POST', () => '/v1/memories/search/batch', { queries: [{ query: 'hidden' }, { query: 'hidden', mode: 'text' }] }],
+  ],
+  'memories.context': [['POST', () => '/v1/memories/context', { query: 'What is hidden of the zebra?' }]],
+  'graph.paths': [['POST', () => '/v1/graph/paths', { from: { value: 'Zebra' }, to: { value: 'Porto' } }]],
+  'graph.merge_entities': [['POST', () => `/v1/graph/entities/${zebra}/merge`, { into: '01900000-0000-7000-8000-000000000000' }]],
+  'graph.unmerge_entity': [['POST', () => `/v1/graph/entities/${zebra}/unmerge`, {}]],
   'graph.query': [
     ['POST', () => '/v1/graph/query', { start: { value: 'Zebra' }, hops: 4 }],
     ['POST', () => '/v1/graph/query', { start: { type: 'person' }, hops: 4 }],
@@ -70,6 +77,7 @@ const ASKED: Record<string, [method: string, path: () => string, body?: object][
     ['GET', () => '/v1/commitments?status=open&userId=alice'],
   ],
   'commitments.complete': [['POST', () => `/v1/commitments/${memory.id}/complete`, {}]],
+  'commitments.reopen': [['POST', () => `/v1/commitments/${memory.id}/reopen`, {}]],
 }
 /** They read no memory: they make new ones, count, or are about other things. */
 const ELSEWHERE = [
