@@ -29,6 +29,7 @@ test('an empty tenant agrees with itself, and every store says how it is', async
     mode: 'normal',
     metrics: { ...sync, totalMemories: 0, owedGraphWrites: 0, owedEmbeddings: 0, owedEntities: 0, oldestOwedMs: 0, deadLetters: 0 },
     sync,
+    conversations: { count: 0, turns: 0 },
     parked: [],
   })
 })
