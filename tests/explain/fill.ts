@@ -37,6 +37,7 @@ export async function fill(database: MigratedDatabase, filling: Filling): Promis
     ...memories(),
     ...entities,
     ...sessions,
+    ...documents,
     ...projections,
   ])
   await ensureModel(database.owner, MODEL, DIMENSIONS)
@@ -107,6 +108,17 @@ const sessions = [
   from tenants t, generate_series(0, 999) i where t.uuid = '${TENANT}'`),
   raw(
     `insert into shared_state (tenant_id, namespace, state, updated_at) select t.id, 'user:u' || i, '{}', now() from tenants t, generate_series(0, 999) i`,
+  ),
+]
+
+/** One of a chunk for every third memory, none of those that have a key. */
+const documents = [
+  raw(`insert into documents (tenant_id, id, namespace, file_path, path_hash, title, document_type, metadata, content, bytes, content_hash, chunk_count, to_place,
+      sync_status, embedding_model, created_by, updated_by, created_at, updated_at)
+    select tenant_id, id, namespace, 'file ' || i, encode(sha256(i::text::bytea), 'hex'), 'File ' || i, 'text', '{}', 'some words', 10, '', 1, 0, 'synced', '${MODEL}', 'maker', 'maker', at, at
+    from planned where i % 3 = 1 and kind = 'note'`),
+  raw(
+    `insert into document_chunks (tenant_id, memory_id, document_id, position, hash, label) select tenant_id, id, id, 0, '', '' from documents`,
   ),
 ]
 
