@@ -159,8 +159,8 @@ export function expectedShown(model: Model): Facts {
       .flatMap(([subject, from, to]) => (`${subject} ${from}` === name ? [`RELATES_TO ${name} near ${subject} ${to} ${subject}`] : []))
       .sort(),
   }))
-  const sessions = [...model.sessions].map(([name, { ended }]) => ({
-    ...{ name: sessionName(name) as string, version: ended ? 2 : 1, labels: [] as string[], edges: [] as string[] },
+  const sessions = [...model.sessions.keys()].map((name) => ({
+    ...{ name: sessionName(name) as string, version: null, labels: [] as string[], edges: [] as string[] },
   }))
   const all = [...nodes, ...entities, ...sessions]
   return {

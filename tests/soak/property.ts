@@ -59,6 +59,8 @@ const rounded = (facts: object) => JSON.parse(JSON.stringify(facts, (_, x) => (t
 
 /** Runs that are tried, and shrunk, by one seed. */
 export const RUNS = 25
+/** Operations by one seed. */
+export const PER_SEED = RUNS * LENGTH
 
 /** How long a counterexample is made smaller. */
 const SHRINKING_MS = 300_000

@@ -1,9 +1,9 @@
 import { readFileSync, writeFileSync } from 'node:fs'
-import { cpus, loadavg } from 'node:os'
 import { parseArgs } from 'node:util'
 import type { Running } from '@twofold/servers/server.ts'
 import { servers, startKept } from '@twofold/servers/servers.ts'
-import { LENGTH, RUNS, soak, soakAll, told } from './property.ts'
+import { LENGTH, PER_SEED, RUNS, soak, soakAll, told } from './property.ts'
+import { report, stretch, stretchesOf } from './report.ts'
 import type { Place } from './stores.ts'
 
 // npm run soak: random operations and faults on the servers that TEST_… name, else on those of `npm run servers`.
@@ -44,7 +44,6 @@ if (values.help || [operations, minutes, seed, lanes].some((n) => !(n > 0))) {
 }
 
 const say = (line: string) => process.stderr.write(`${line}\n`)
-const PER_SEED = RUNS * LENGTH
 const started: Running[] = []
 const places: Place[] = []
 let failure: string | null
@@ -81,7 +80,8 @@ async function all(): Promise<string | null> {
   const wanted = Math.ceil(operations / PER_SEED)
   // Written as it goes on, so that a stretch that is cut off counts as far as it came.
   const write = (seeds: number, failed: string | null) => {
-    const figures = report([...before, stretch(seeds, (Date.now() - begun) / 1000, failed)], failed)
+    const graph = values.tables ? 'tables' : 'Neo4j'
+    const figures = report([...before, stretch({ graph, seed, seeds, seconds: (Date.now() - begun) / 1000, failed })], failed)
     if (values.write) writeFileSync(page, figures)
     return figures
   }
@@ -100,43 +100,4 @@ async function all(): Promise<string | null> {
   })
   process.stdout.write(write(seeds, failed))
   return failed
-}
-
-/** A row of the table: what one start of the command did. */
-interface Stretch {
-  operations: number
-  last: number
-  row: string
-}
-
-const COUNT = new Intl.NumberFormat('en')
-
-function stretch(seeds: number, seconds: number, failed: string | null): Stretch {
-  const done = seeds * PER_SEED
-  const last = seed + seeds - 1
-  const machine = `${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}, load ${loadavg()[2]?.toFixed(1)}`
-  const cells = [
-    ...[new Date().toISOString().slice(0, 10), values.tables ? 'tables' : 'Neo4j', COUNT.format(done), `${seed} to ${last}`],
-    ...[`${Math.round(seconds / 60)} min`, Math.round(done / seconds), machine, failed === null ? 'none' : '1'],
-  ]
-  return { operations: done, last, row: `| ${cells.join(' | ')} |` }
-}
-
-function stretchesOf(text: string): Stretch[] {
-  return [...text.matchAll(/^\| \d{4}-.*$/gm)].map(([row]) => {
-    const [, , done = '', seeds = ''] = row.split(' | ')
-    return { operations: Number(done.replaceAll(',', '')), last: Number(seeds.split(' to ')[1]), row }
-  })
-}
-
-function report(stretches: readonly Stretch[], failed: string | null): string {
-  return `# The random soak
-
-Made by \`npm run soak -- --write\`. What is done, what goes wrong and what must hold afterwards is said in [README.md](README.md).
-The truth is in native Postgres. ${COUNT.format(stretches.reduce((sum, { operations }) => sum + operations, 0))} operations in all, in runs of ${LENGTH}.
-
-| date | graph | operations | seeds | time | a second | machine | failures |
-|---|---|---|---|---|---|---|---|
-${stretches.map(({ row }) => row).join('\n')}
-${failed === null ? '' : `\n\`\`\`\n${failed}\n\`\`\`\n`}`
 }
