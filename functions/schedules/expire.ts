@@ -11,7 +11,7 @@ const MOST_MEMORIES = 200
 const MOST_ENTITIES = 500
 const MOST_TURNS = 1000
 
-/** What has had its time: memories and turns that expire, and entities that nothing refers to any more. */
+/** What has had its time: memories and turns that expire, by their own time or a policy's, entities that nothing refers to any more, and old versions. */
 export const expire = scheduled({
   name: 'expire',
   every: 'EXPIRE_INTERVAL_MS',
