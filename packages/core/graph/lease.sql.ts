@@ -109,7 +109,8 @@ export interface EntityTruth {
 }
 
 /** What joined two entities that were merged since joins nothing. */
-const betweenTwo = (edge: 'r' | 'k'): Statement => raw(`(${edge}.from_id <> ${edge}.to_id or ${edge}.from_alias is not distinct from ${edge}.to_alias)`)
+const betweenTwo = (edge: 'r' | 'k'): Statement =>
+  raw(`(${edge}.from_id <> ${edge}.to_id or ${edge}.from_alias is not distinct from ${edge}.to_alias)`)
 
 /** What Postgres says of the thing of a ledger row `l`, where it is `wanted`. Of two names of one entity that a memory mentions it shows one edge. */
 export const truthOf = (wanted: Statement, now: string): Statement => sql`

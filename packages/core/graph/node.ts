@@ -58,7 +58,8 @@ export const Edge = z
     from: z.string(),
     to: z.string(),
     type: z.string().meta({
-      description: 'MENTIONS or ABOUT from a memory to an entity; RELATES_TO between entities; PRODUCED from a session to a memory; SUPERSEDES from a memory to what it took the place of.',
+      description:
+        'MENTIONS or ABOUT from a memory to an entity; RELATES_TO between entities; PRODUCED from a session to a memory; SUPERSEDES from a memory to what it took the place of.',
     }),
     properties: z
       .object({
