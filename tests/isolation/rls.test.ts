@@ -36,9 +36,11 @@ beforeEach(async () => {
     const named = (value: string) => ({ type: 'person', value, subject: 'user:alice' })
     await tenant.post('/v1/graph/links', { links: [{ from: named('Anna'), type: 'knows', to: named('Bert') }] })
     await tenant.call('PUT', '/v1/namespaces/user%3Aalice/policy', { keepVersions: 5 })
+    await tenant.call('PUT', '/v1/namespaces/user%3Aalice/consolidation', { strategy: 'exact' })
     await here.deps.db.asTenant(tenant.id, [
       sql`insert into archived_events (tenant_id, session_id, last_seq, tasks, events) select s.tenant_id, s.id, 1, '{}', '[]' from sessions s`,
       sql`insert into document_chunks (tenant_id, memory_id, document_id, position, hash, label) select d.tenant_id, ${memory.id}::uuid, d.id, 0, '', '' from documents d`,
+      sql`insert into heard (tenant_id, namespace, hash, n, memory_id) values (current_tenant(), 'user:alice', '', 0, ${memory.id}::uuid)`,
       sql`insert into sync_runs (tenant_id, id, operation, options, started_at) values (current_tenant(), ${memory.id}::uuid, 'check', '{}', now())`,
       sql`insert into drift (tenant_id, id, run_id, kind, thing, what, bucket, deep, found_at)
         values (current_tenant(), ${memory.id}::uuid, ${memory.id}::uuid, 'missing', ${memory.id}, 'memory', 1, false, now())`,
