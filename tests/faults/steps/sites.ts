@@ -23,21 +23,17 @@ const LOOKS = [
   'session',
 ]
 
+const TURNS = 'turns are not shown in the graph, and go in one statement list'
+
 /** What a process is made of, and what has no part in keeping both stores equal. */
 const ELSEWHERE: Record<string, string> = {
   'functions/deps.ts': 'builds the ports; what it does by itself is to note that a key is in use',
   'packages/core/audit/': 'the audit is not shown in the graph; what is read is noted after the answer, and a part of that may be lost',
-  'packages/core/conversations/':
-    'turns are not shown in the graph, and each is written in one statement list; a memory made of one is announced as any other',
-  'packages/core/documents/':
-    'chunks are written and hidden in one list with their ledger rows; functions/documents/sync.test.ts stops it between any two lists',
+  'packages/core/conversations/cleanup.ts': TURNS,
+  'packages/core/conversations/clear.ts': TURNS,
+  'packages/core/conversations/expire.ts': TURNS,
   'packages/core/keys/': 'keys are not shown in the graph, and each is written in one statement list',
   'packages/core/tenants/': 'tenants are not shown in the graph, and each is written in one statement',
-}
-
-/** Lists that only look, though nothing about the call says so. */
-const LOOKING: Record<string, string> = {
-  'functions/schedules/tenants.ts forTenants · db.across (2)': 'asks which tenants have more work, as the one before it',
 }
 
 /** The methods of the ports that change something. */
@@ -64,7 +60,6 @@ export function sites(): Site[] {
     .filter((file) => !/(\.test|fixture)\.ts$/.test(file) && !Object.keys(ELSEWHERE).some((place) => file.startsWith(place)))
     .sort()
     .flatMap((file) => sitesIn(file, methods))
-    .filter(({ name }) => !(name in LOOKING))
 }
 
 function sitesIn(file: string, methods: ReadonlySet<string>): Site[] {

@@ -6,6 +6,7 @@ import type { Deps } from '@twofold/core/ports.ts'
 import { sql } from '@twofold/core/sql.ts'
 import { compose } from '@twofold/functions/deps.ts'
 import { readEnv } from '@twofold/functions/env.ts'
+import { mcpEndpoint } from '@twofold/functions/mcp.ts'
 import { operations } from '@twofold/functions/operations.ts'
 import { leaseMs } from '@twofold/functions/schedules/scheduled.ts'
 import { schedules } from '@twofold/functions/schedules/schedules.ts'
@@ -60,6 +61,8 @@ export interface Stage {
   owner(query: string, params?: readonly (string | number)[]): Promise<Record<string, string | null>[]>
   /** What the model says of a text, without the service hearing of it. */
   vectorOf(text: string): Promise<number[]>
+  /** What the language model finds in messages from now on, and which texts it takes for one. */
+  say(answer: (asked: any) => unknown): void
   /** While `work` runs the models fail. */
   withoutModels<T>(work: () => Promise<T>): Promise<T>
   /** Turns the clock of every process on. */
@@ -110,17 +113,20 @@ export async function stage(graph: Record<string, string>, ahead = 2): Promise<S
   }
   const composed = await compose(readEnv(variables), { now: () => new Date(Date.now() + turned) })
   const { deps } = composed
-  const app = serve(operations, composed.surroundings)
+  const app = serve(operations, composed.surroundings, { '/mcp': mcpEndpoint(composed.surroundings) })
   const processes = victims({ ...variables, CLOCK: clock, METHODS: [...writing()].join(' ') }, ahead)
 
   const owed = async (tenant: Tenant): Promise<boolean> => {
     const { metrics } = (await tenant.ask({ method: 'GET', path: '/api/persistence/status' })).json
     const [row] = await database.sql(
-      `select (select count(*) from twofold.memories m where m.tenant_id = t.id and m.pending_until is not null)
+      `select (select count(*) from twofold.memories m where m.tenant_id = t.id
+          and (m.pending_until is not null or (m.deleted_at is null and m.ends_at <= $2::timestamptz)))
         + (select count(*) from twofold.collectable c where c.tenant_id = t.id)
+        + (select count(*) from twofold.policy_changes c where c.tenant_id = t.id)
+        + (select count(*) from twofold.documents d where d.tenant_id = t.id and d.due_at is not null)
         + (select count(*) from twofold.sync_runs r where r.tenant_id = t.id and r.ended_at is null)
         + (select count(*) from twofold.graph_generations g where g.tenant_id = t.id and g.state <> 'dropped') as n from twofold.tenants t where t.uuid = $1`,
-      [tenant.id],
+      [tenant.id, deps.now().toISOString()],
     )
     const { owedGraphWrites, owedEmbeddings, owedEntities, deadLetters } = metrics
     return owedGraphWrites + owedEmbeddings + owedEntities + deadLetters + Number(row?.n) > 0
@@ -150,6 +156,7 @@ export async function stage(graph: Record<string, string>, ahead = 2): Promise<S
       const { data } = (await (await fetch(`${provider.url}/embeddings`, { method: 'POST', body })).json()) as any
       return data[0].embedding
     },
+    say: provider.say,
     async withoutModels(work) {
       provider.fail('server-error')
       try {

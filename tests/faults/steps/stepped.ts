@@ -1,6 +1,6 @@
 import { writeSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { GraphStoreError, VectorStoreError } from '@twofold/core/failures.ts'
+import { GraphStoreError, SqlError, VectorStoreError } from '@twofold/core/failures.ts'
 import type { Deps } from '@twofold/core/ports.ts'
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url))
@@ -16,7 +16,7 @@ export interface Stop {
 /** A place whose call fails in this way instead. */
 export interface Failing {
   at: string
-  with: 'graph refuses' | 'graph away' | 'postgres away'
+  with: 'graph refuses' | 'graph away' | 'postgres refuses' | 'postgres away'
 }
 
 export interface Stepping {
@@ -85,6 +85,7 @@ function callerOf(called: (...args: never) => unknown): string | null {
 
 const failureOf = (what: Failing['with']): Error => {
   const cause = new Error(what)
+  if (what === 'postgres refuses') return new SqlError('54000', what)
   if (what === 'postgres away') return new VectorStoreError('asTenant', { retryable: true, cause })
   return new GraphStoreError('apply', { retryable: what === 'graph away', cause })
 }

@@ -17,7 +17,7 @@ beforeAll(async () => {
 })
 afterAll(() => here.close())
 
-test.each(Object.entries(scenes))('undisturbed, both stores show what was said: %s', async (name, setting) => {
+test.each(Object.entries(scenes))('undisturbed, both stores show what was said: %s', { timeout: 120_000 }, async (name, setting) => {
   recorded.set(name, await run.record(setting))
 })
 

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { flushCompileCache } from 'node:module'
 import { compose } from '@twofold/functions/deps.ts'
 import { readEnv } from '@twofold/functions/env.ts'
+import { mcpEndpoint } from '@twofold/functions/mcp.ts'
 import { operations } from '@twofold/functions/operations.ts'
 import { graphWrites } from '@twofold/functions/queues/graph-writes.ts'
 import { schedules } from '@twofold/functions/schedules/schedules.ts'
@@ -35,7 +36,7 @@ const TRIED_AGAIN = 503
 
 const clock = process.env.CLOCK as string
 const composed = await compose(readEnv(), { now: () => new Date(Date.now() + Number(readFileSync(clock, 'utf8'))) })
-const app = serve(operations, composed.surroundings)
+const app = serve(operations, composed.surroundings, { '/mcp': mcpEndpoint(composed.surroundings) })
 
 async function act(doing: Act): Promise<Omit<Done, 'passed'>> {
   if ('request' in doing) {

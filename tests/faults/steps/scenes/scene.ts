@@ -10,6 +10,8 @@ export interface Scene {
   worlds: readonly World[]
   /** A memory that it is about, which a user goes on with while the process is frozen. */
   about?: string
+  /** What the user does in the place of that, and what is so then. */
+  later?: { does: readonly Asked[]; world: World }
   /** Memories that the graph must show all along. */
   steady?: readonly string[]
   /** What the same request may be answered when it is sent again and there is nothing to do any more. */

@@ -1,5 +1,5 @@
 import { deleted, erased, revised, type World, withMemories } from '../world.ts'
-import { adding, anew, deleting, fact, key, must, restoring, said, settled, USER, updating } from './facts.ts'
+import { adding, anew, deleting, fact, key, must, restoring, said, settled, updating } from './facts.ts'
 import type { Scene, Setting } from './scene.ts'
 
 /** One more memory, added in this way. */
@@ -71,35 +71,4 @@ export const writes: Record<string, Setting> = {
   'add a batch in two parts': batch(PART + 2, {}, false),
   'add a batch, wait for the graph': batch(3, { waitFor: 'graph' }, false),
   'add a batch, all or nothing': batch(3, {}, true),
-
-  'make entities': async (at) => {
-    const world = await settled(at)
-    const entities = [{ type: 'person', value: 'Eve', subject: USER }]
-    const request = { method: 'POST', path: '/v1/graph/entities', body: { entities }, headers: key(at.n) }
-    return { does: { request }, worlds: [world, { ...world, people: ['Eve'] }] }
-  },
-  'link entities, wait for the graph': async (at) => {
-    const world = await settled(at)
-    const end = (value: string) => ({ type: 'person', value, subject: USER })
-    const links = [{ from: end('Eve'), type: 'knows', to: end('Bob') }]
-    const request = { method: 'POST', path: '/v1/graph/links', body: { links, waitFor: 'graph' }, headers: key(at.n) }
-    return { does: { request }, worlds: [world, { ...world, people: ['Eve', 'Bob'], links: [['Eve', 'Bob']] }] }
-  },
-  'start a session': async (at) => {
-    const known = { ...fact(at.n, 3), session: 'talk' }
-    const before = await settled(at)
-    await must(at.tenant, { ...adding(at.n, known, { waitFor: 'graph' }), headers: key(at.n, 'before') })
-    const world = withMemories(before, known)
-    const body = { id: 'talk', userId: 'alice', appName: 'test' }
-    const request = { method: 'POST', path: '/v1/sessions', body, headers: key(at.n) }
-    return { does: { request }, worlds: [world, { ...world, sessions: [{ name: 'talk', status: 'created' }] }], about: known.id }
-  },
-  'end a session': async (at) => {
-    const before = await settled(at)
-    const body = { id: 'talk', userId: 'alice', appName: 'test' }
-    await must(at.tenant, { method: 'POST', path: '/v1/sessions', body, headers: key(at.n, 'before') })
-    const request = { method: 'POST', path: '/v1/sessions/talk/terminate', body: {}, headers: key(at.n) }
-    const with_ = (status: string) => ({ ...before, sessions: [{ name: 'talk', status }] })
-    return { does: { request }, worlds: [with_('created'), with_('terminated')] }
-  },
 }
