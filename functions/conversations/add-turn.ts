@@ -5,6 +5,8 @@ import { answer } from '@twofold/operation/operation.ts'
 import { lambda } from '../lambda.ts'
 import { operation } from '../operation.ts'
 
+const ConversationId = Id.refine((id) => !/^(\.{1,2}|cleanup)$/.test(id), 'must not be "cleanup", "." or "..": no path leads there')
+
 export const addTurn = operation({
   name: 'conversations.add_turn',
   method: 'post',
@@ -12,7 +14,7 @@ export const addTurn = operation({
   scope: 'sessions:write',
   summary: 'Add what was asked and answered to a conversation, which begins with its first turn.',
   mcp: 'add_to_memory',
-  input: TurnInput.safeExtend({ id: Id.refine((id) => id !== 'cleanup', 'must not be "cleanup", which is a route') }),
+  input: TurnInput.safeExtend({ id: ConversationId }),
   output: TurnAnswer,
   status: 201,
   example: { id: 'support-4711', userId: 'alice', query: 'Where is my order?', answer: 'It left Turin this morning.' },

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { type Ask, type Tenant, type World, world } from '../fixture.ts'
+import { addTurn } from './add-turn.ts'
 
 let here: World
 let tenant: Tenant
@@ -360,8 +361,10 @@ describe('bad input', () => {
     for (const { status, json } of answers) expect([status, paths(json)]).toEqual([400, ['id']])
   })
 
-  test('"cleanup" is a route and no conversation', async () => {
+  test('an id to which no path leads is refused, in whatever way it comes', async () => {
     expect(paths((await say('q', {}, { id: 'cleanup' })).json)).toEqual(['id'])
+    const taken = (id: string) => addTurn.input.safeParse({ id, query: 'q', answer: 'a' }).success
+    expect(['.', '..', 'cleanup', '...', '.x'].map(taken)).toEqual([false, false, false, true, true])
   })
 
   test.each([
