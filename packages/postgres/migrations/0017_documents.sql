@@ -81,10 +81,15 @@ language sql stable security definer set search_path = twofold, pg_temp as $$
   from tenants t
   join lateral (
     select min(d.due_at) as since from documents d where d.tenant_id = t.id and d.due_at <= at
+    -- In the order of the index that knows them, so that no other is taken for the least.
     union all
-    select min(d.updated_at) from documents d
-    where d.tenant_id = t.id and d.removed_at is null and d.sync_status = 'synced' and d.due_at is null
-      and (d.embedding_model < model collate "C" or d.embedding_model > model collate "C")
+    (select d.updated_at from documents d
+      where d.tenant_id = t.id and d.removed_at is null and d.sync_status = 'synced' and d.embedding_model < model collate "C" and d.due_at is null
+      order by d.embedding_model limit 1)
+    union all
+    (select d.updated_at from documents d
+      where d.tenant_id = t.id and d.removed_at is null and d.sync_status = 'synced' and d.embedding_model > model collate "C" and d.due_at is null
+      order by d.embedding_model desc limit 1)
   ) w on w.since is not null
   group by t.uuid
   order by min(w.since)
