@@ -154,6 +154,13 @@ export function raceTests(open: OpenStores): void {
           if (!(error instanceof Refusal && ['conflict', 'invalid', 'in_progress'].includes(error.code))) throw error
         })
       }
+      /** Who waited too long for the others is told to try again, and nothing of it was written. */
+      const insisting = async (work: () => Promise<unknown>): Promise<void> => {
+        await work().catch((error: unknown) => {
+          if (!(error instanceof Refusal && error.code === 'in_progress')) throw error
+          return insisting(work)
+        })
+      }
       const mergers = [
         [augusta, ada],
         [ada, byron],
@@ -172,17 +179,11 @@ export function raceTests(open: OpenStores): void {
         for (let round = 0; round < 16; round++) {
           const entities = [one, other, third].filter(() => random() < 0.6)
           const relations = entities.slice(1).map((to) => ({ from: entities[0] as Named, type: 'knows', to }))
-          await remember(deps, caller(), {
-            userId: 'ada',
-            content: `note ${w} ${round}`,
-            entities,
-            relations,
-            extractEntities: false,
-            embedding: vector,
-          })
+          const note = { userId: 'ada', content: `note ${w} ${round}`, entities, relations, extractEntities: false, embedding: vector }
+          await insisting(() => remember(deps, caller(), note))
           const [from, to] = random() < 0.5 ? [one, third] : [other, one]
           const named = { from: { ...from, subject: 'user:ada' }, type: `likes ${w}`, to: { ...to, subject: 'user:ada' } }
-          await linkNodes(deps, caller(), LinksInput.parse({ links: [named] }))
+          await insisting(() => linkNodes(deps, caller(), LinksInput.parse({ links: [named] })))
         }
       })
       await Promise.all([
