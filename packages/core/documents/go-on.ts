@@ -115,7 +115,8 @@ async function embed(deps: Deps, tenant: string, id: string, signal: AbortSignal
   const next = sql`${lacking(sql`${id}::uuid`, deps.embedder.model)} order by c.position limit ${PORTION}::int`
   const [, rows] = await deps.db.asTenant(tenant, [
     sql`with w as (${next})
-      update memories m set owes_embedding = true from w where m.tenant_id = current_tenant() and m.id = w.memory_id and not m.owes_embedding`,
+      update memories m set owes_embedding = true
+      where m.tenant_id = current_tenant() and m.id = any(array(select memory_id from w)) and not m.owes_embedding`,
     sql<{ memory: Memory }>`with w as (${next})
       select m.json as memory from w join readable_memories m on m.tenant_id = current_tenant() and m.id = w.memory_id order by w.position`,
   ])
