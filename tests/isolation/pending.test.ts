@@ -58,6 +58,19 @@ const ASKED: Record<string, [method: string, path: () => string, body?: object][
     ['POST', () => '/v1/memories/search/batch', { queries: [{ query: 'hidden' }, { query: 'hidden', mode: 'text' }] }],
   ],
   'memories.context': [['POST', () => '/v1/memories/context', { query: 'What is hidden of the zebra?' }]],
+  'memories.consolidate': ['exact', 'similar'].map((strategy): [string, () => string, object] => [
+    'POST',
+    () => '/v1/memories/consolidate',
+    { namespace: 'user:alice', strategy, dryRun: true },
+  ]),
+  'memories.delete_all': [['POST', () => '/v1/memories/delete', { userId: 'alice', dryRun: true }]],
+  'namespaces.get_key': [
+    ['GET', () => '/v1/namespaces/user:alice/keys/k'],
+    ['GET', () => '/v1/namespaces/user:alice/keys/k?version=1'],
+  ],
+  'namespaces.key_history': [['GET', () => '/v1/namespaces/user:alice/keys/k/history']],
+  'namespaces.delete_key': [['DELETE', () => '/v1/namespaces/user:alice/keys/k']],
+  'namespaces.list': [['GET', () => '/v1/namespaces']],
   'graph.paths': [['POST', () => '/v1/graph/paths', { from: { value: 'Zebra' }, to: { value: 'Porto' } }]],
   'graph.merge_entities': [['POST', () => `/v1/graph/entities/${zebra}/merge`, { into: '01900000-0000-7000-8000-000000000000' }]],
   'graph.unmerge_entity': [['POST', () => `/v1/graph/entities/${zebra}/unmerge`, {}]],
@@ -81,7 +94,9 @@ const ASKED: Record<string, [method: string, path: () => string, body?: object][
 }
 /** They read no memory: they make new ones, count, or are about other things. */
 const ELSEWHERE = [
-  ...['memories.add', 'memories.add_batch', 'decisions.record', 'commitments.create', 'patterns.record'],
+  ...['memories.add', 'memories.add_batch', 'memories.from_messages', 'namespaces.put_key', 'documents.'],
+  ...['put_policy', 'get_policy', 'delete_policy', 'put_consolidation', 'get_consolidation'].map((verb) => `namespaces.${verb}`),
+  ...['decisions.record', 'commitments.create', 'patterns.record'],
   ...['graph.create_entities', 'graph.link_nodes', 'sessions.', 'conversations.', 'audit.', 'persistence.', 'keys.', 'tenants.', 'system.'],
 ]
 
@@ -109,7 +124,9 @@ test('a search from a pending memory finds no such start', async () => {
 test('its id and key are taken all the same, without saying by whom', async () => {
   const byId = await tenant.post('/v1/memories', { userId: 'alice', id: memory.id, content: 'x' })
   const byKey = await tenant.post('/v1/memories', { userId: 'alice', key: 'k', content: 'x' })
-  for (const { status, json, text } of [byId, byKey]) expect([status, json.code, /zebra/i.test(text)]).toEqual([409, 'in_progress', false])
+  const put = await tenant.call('PUT', '/v1/namespaces/user:alice/keys/k', { value: 'x' })
+  for (const { status, json, text } of [byId, byKey, put])
+    expect([status, json.code, /zebra/i.test(text)]).toEqual([409, 'in_progress', false])
   const { items } = (await tenant.post('/v1/memories/batch', { items: [{ userId: 'alice', key: 'k', content: 'x' }] })).json
   expect(items[0].error.code).toBe('in_progress')
 })
