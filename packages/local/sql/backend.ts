@@ -1,3 +1,4 @@
+import { bulkhead } from 'cockatiel'
 import type { Pool, PoolClient } from 'pg'
 import { reasonOf } from '../reason.ts'
 import { Batch, type Prepared, type SqlResult, type SqlStatement } from './batch.ts'
@@ -8,12 +9,15 @@ export interface TransactionMode {
   deferrable?: boolean
 }
 
-/** Where `/sql` sends its statements: PGlite or any Postgres, told apart only by the socket behind the pool. */
+/**
+ * Where `/sql` sends its statements: PGlite or any Postgres, told apart only by the socket behind the pool. Whoever finds
+ * every connection in use waits in line, until `signal` says that nobody waits for his answer any more.
+ */
 export interface SqlBackend {
   /** Runs one statement by itself. Rejects with Postgres's own error. */
-  single(statement: SqlStatement): Promise<SqlResult>
+  single(statement: SqlStatement, signal?: AbortSignal): Promise<SqlResult>
   /** Runs all in order in one transaction; the first error rolls all of it back and is the rejection. */
-  transaction(statements: readonly SqlStatement[], mode: TransactionMode): Promise<SqlResult[]>
+  transaction(statements: readonly SqlStatement[], mode: TransactionMode, signal?: AbortSignal): Promise<SqlResult[]>
   close(): Promise<void>
 }
 
@@ -23,8 +27,13 @@ export const SESSION_SETTINGS = 'set jit = off'
 export function poolBackend(pool: Pool, log: (message: string) => void): SqlBackend {
   const prepared = new WeakMap<PoolClient, Prepared>()
   pool.on('error', (error) => log(`a database connection broke: ${error.message}`))
+  // The pool's own line ends after the time that connecting may take, and a crowd is told that the database is not there.
+  const line = bulkhead(pool.options.max, Number.POSITIVE_INFINITY)
 
-  async function run(statements: readonly SqlStatement[], inTransaction: boolean): Promise<SqlResult[]> {
+  const run = (statements: readonly SqlStatement[], inTransaction: boolean, signal?: AbortSignal): Promise<SqlResult[]> =>
+    line.execute(() => sendFresh(statements, inTransaction), signal)
+
+  async function sendFresh(statements: readonly SqlStatement[], inTransaction: boolean): Promise<SqlResult[]> {
     try {
       return await send(statements, inTransaction)
     } catch (error) {
@@ -58,10 +67,10 @@ export function poolBackend(pool: Pool, log: (message: string) => void): SqlBack
   }
 
   return {
-    single: async (statement) => (await run([statement], false))[0] as SqlResult,
-    async transaction(statements, mode) {
+    single: async (statement, signal) => (await run([statement], false, signal))[0] as SqlResult,
+    async transaction(statements, mode, signal) {
       const list = [{ query: begin(mode), params: [] }, ...statements, { query: 'commit', params: [] }]
-      return (await run(list, true)).slice(1, -1)
+      return (await run(list, true, signal)).slice(1, -1)
     },
     close: () => pool.end(),
   }

@@ -47,8 +47,8 @@ export function sqlEndpoint(options: { backend: SqlBackend; connectionString: st
       if (typeof asked === 'string') return failure({ message: asked, code: '08P01' })
       try {
         const arrayMode = request.header('neon-array-mode') === 'true'
-        if ('single' in asked) return ok(render(await options.backend.single(asked.single), arrayMode))
-        const results = await options.backend.transaction(asked.transaction, asked.mode)
+        if ('single' in asked) return ok(render(await options.backend.single(asked.single, request.signal), arrayMode))
+        const results = await options.backend.transaction(asked.transaction, asked.mode, request.signal)
         return ok({ results: results.map((result) => render(result, arrayMode)) })
       } catch (error) {
         if (error instanceof Error && 'severity' in error) return failure(error as Error & Record<string, unknown>)
