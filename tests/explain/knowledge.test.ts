@@ -47,7 +47,7 @@ const ID = 'entities_pkey (tenant_id, id)'
 const SUBJECT = 'entities_by_name (tenant_id, subject)'
 const MENTIONS = 'memory_entities_by_entity (tenant_id, entity_id)'
 const OF_MEMORY = 'memory_entities_by_memory (tenant_id, memory_id)'
-const NAMESPACE = expect.stringMatching(/^memories_(by_namespace|live) \(tenant_id, namespace\)$/)
+const NAMESPACE = expect.stringMatching(/^memories_\w+ \(tenant_id, namespace\)$/)
 const EDGES = ['relations_by_from (tenant_id, from_id)', 'relations_by_to (tenant_id, to_id)']
 
 test.each<[string, () => Promise<unknown>, unknown[], string[]?]>([

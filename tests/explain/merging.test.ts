@@ -36,7 +36,7 @@ const heard = (given: object) =>
     MessagesInput.parse({ namespace: 'user:u7', messages: [{ role: 'user', content: 'some words' }], ...given }),
   )
 
-const NAMESPACE = /^memories_(live|by_namespace) \(tenant_id, namespace(, id)?\)$/
+const NAMESPACE = /^memories_\w+ \(tenant_id, namespace(, id)?\)$/
 const VERSION = 'memory_versions_pkey (tenant_id, memory_id, version)'
 const SUBJECT = 'embeddings_by_subject (tenant_id, model, subject)'
 const HNSW = `${indexOf(MODEL)} ()`
