@@ -1,4 +1,4 @@
-import { bulkhead } from 'cockatiel'
+import { line } from '@twofold/resilience/line.ts'
 import type { Pool, PoolClient } from 'pg'
 import { reasonOf } from '../reason.ts'
 import { Batch, type Prepared, type SqlResult, type SqlStatement } from './batch.ts'
@@ -28,10 +28,10 @@ export function poolBackend(pool: Pool, log: (message: string) => void): SqlBack
   const prepared = new WeakMap<PoolClient, Prepared>()
   pool.on('error', (error) => log(`a database connection broke: ${error.message}`))
   // The pool's own line ends after the time that connecting may take, and a crowd is told that the database is not there.
-  const line = bulkhead(pool.options.max, Number.POSITIVE_INFINITY)
+  const connections = line(pool.options.max)
 
   const run = (statements: readonly SqlStatement[], inTransaction: boolean, signal?: AbortSignal): Promise<SqlResult[]> =>
-    line.execute(() => sendFresh(statements, inTransaction), signal)
+    connections.wait(() => sendFresh(statements, inTransaction), signal)
 
   async function sendFresh(statements: readonly SqlStatement[], inTransaction: boolean): Promise<SqlResult[]> {
     try {
