@@ -372,6 +372,23 @@ describe('by itself', () => {
     expect(await ids()).toHaveLength(2)
   })
 
+  test('what was restored stays apart until it is changed', async () => {
+    for (const content of ['likes tea', 'Likes tea']) await add(content)
+    await tenant.call('PUT', schedule, { strategy: 'exact', everyHours: 1 })
+    await settle()
+    const [kept] = await ids()
+    const all = (await tenant.get(`/v1/memories?namespace=${encodeURIComponent(namespace)}&includeDeleted=true`)).json.items
+    const merged = all.map(({ id }: { id: string }) => id).find((id: string) => id !== kept) as string
+    expect((await tenant.post(`/v1/memories/${merged}/restore`, {})).status).toBe(200)
+    here.pass(3_600_000)
+    await settle()
+    expect(await ids()).toHaveLength(2)
+    await tenant.patch(`/v1/memories/${merged}`, { importance: 1 })
+    here.pass(3_600_000)
+    await settle()
+    expect(await ids()).toEqual([kept])
+  })
+
   test('a model that is down puts it off', async () => {
     for (const content of ['Alice has a cat', 'Alice owns a cat']) await add(content)
     await tenant.call('PUT', schedule, { strategy: 'model' })

@@ -14,7 +14,7 @@ import type { Authorized, Deps } from '../ports.ts'
 import { type Statement, sql } from '../sql.ts'
 import { type Group, REASONS } from './candidate.ts'
 import { type Found, findByModel, findExact, findSimilar, type Part, type Read, STRATEGIES, type Strategy } from './find.ts'
-import { changedIn, supersede, without } from './supersede.ts'
+import { changedIn, restored, supersede, without } from './supersede.ts'
 
 export const ConsolidateInput = z.strictObject({
   namespace: Namespace,
@@ -88,7 +88,7 @@ const DONE = 'done'
 
 const searching = sql`select set_config('hnsw.ef_search', '100', true), set_config('hnsw.iterative_scan', 'strict_order', true)`
 
-/** The same of a tenant's own accord, unless `guard` refuses; answers where to go on, null at the end. */
+/** The same of a tenant's own accord, unless `guard` refuses, and not of what was restored; answers where to go on, null at the end. */
 export async function consolidatePart(
   deps: Deps,
   tenant: string,
@@ -98,8 +98,9 @@ export async function consolidatePart(
 ): Promise<string | null> {
   const read: Read = async (statement) => (await deps.db.asTenant(tenant, [searching, statement]))[1] as never
   const found = await find(deps, read, strategy, part, signal)
-  if (found.groups.length === 0) return found.next
-  const { groups } = await apply(found, (list) => deps.db.asTenant(tenant, [guard, ...list]), deps)
+  const wanted = await leaveRestored(deps, tenant, found.groups)
+  if (wanted.length === 0) return found.next
+  const { groups } = await apply({ ...found, groups: wanted }, (list) => deps.db.asTenant(tenant, [guard, ...list]), deps)
   const written = touched(groups, part.namespace)
   await deps.cache.invalidate(tenant, [subjectOf(part.namespace)])
   if (deps.settings.graphEnabled)
@@ -108,6 +109,13 @@ export async function consolidatePart(
       written.map(({ id }) => id),
     )
   return found.next
+}
+
+/** What somebody brought back stays as he wanted it, until it is changed or he asks for a merger himself. */
+async function leaveRestored(deps: Deps, tenant: string, groups: Group[]): Promise<Group[]> {
+  if (groups.length === 0) return groups
+  const [rows] = await deps.db.asTenant(tenant, [restored(groups.flatMap(({ kept, merged }) => [kept, ...merged]))])
+  return without(groups, new Set(rows.map(({ id }) => id)))
 }
 
 const answer = (groups: Group[], next: string | null): Consolidated => ({

@@ -50,6 +50,11 @@ const unchanged = (ids: readonly string[], seen: ReadonlyMap<string, number>, no
   where m.id is null or m.version <> s.version or m.deleted_at is not null or m.pending_until is not null or m.ends_at <= ${now}::timestamptz
   having count(*) > 0`
 
+/** Those of them that are as a restoration left them. */
+export const restored = (ids: readonly string[]): Statement<{ id: string }> => sql<{ id: string }>`
+  select m.id from memories m join memory_versions v on v.tenant_id = m.tenant_id and v.memory_id = m.id and v.version = m.version
+  where m.tenant_id = current_tenant() and m.id = any(${ids}::uuid[]) and v.action = 'memories.restore'`
+
 /** Those that a list refused because somebody changed them meanwhile; null for every other failure. */
 export const changedIn = (error: unknown): Set<string> | null =>
   error instanceof Refusal && Array.isArray(error.details.changed) ? new Set(error.details.changed as string[]) : null
