@@ -47,7 +47,7 @@ export async function backfill(deps: Deps, tenant: string, most: number, signal:
 /** Makes the vectors that these memories owe. Answers how many it made; those that the model could not make in time stay owed. */
 export async function fillEmbeddings(deps: Deps, tenant: string, memories: readonly Memory[], signal: AbortSignal): Promise<number> {
   if (memories.length === 0) return 0
-  const vectors = await embedTexts(deps, memories.map(textOf), signal, 'background')
+  const vectors = await embedTexts(deps, memories.map(textOf), { signal, priority: 'background', keep: false })
   const made = memories.flatMap((m, i) => (vectors[i] ? [{ id: m.id, version: m.version, embedding: vectorText(vectors[i]) }] : []))
   if (made.length === 0) return 0
   await deps.db.asTenant(tenant, [storeOwed(made, deps.embedder.model)])

@@ -158,7 +158,7 @@ async function vectorsOf(
   const texts = [...new Set(queries.flatMap(({ mode, embedding, query }) => (mode === 'text' || embedding || !query ? [] : [query])))]
   if (texts.length === 0) return given
   const signal = AbortSignal.any([caller.signal, AbortSignal.timeout(deps.settings.modelDeadlineMs)])
-  const made = await caller.timings.measure('embed', () => embedTexts(deps, texts, signal, 'interactive'))
+  const made = await caller.timings.measure('embed', () => embedTexts(deps, texts, { signal, priority: 'interactive' }))
   const known = new Map(texts.map((text, i) => [text, made[i] ?? null]))
   return queries.map(({ mode, query }, i) => given[i] ?? (mode === 'text' ? null : (known.get(query ?? '') ?? null)))
 }

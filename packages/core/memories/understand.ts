@@ -22,8 +22,7 @@ async function embedDrafts(deps: Deps, drafts: readonly Draft[], signal: AbortSi
   const vectors = await embedTexts(
     deps,
     wanting.map((d) => d.toEmbed as string),
-    signal,
-    wanting.length > 1 ? 'background' : 'interactive',
+    { signal, priority: wanting.length > 1 ? 'background' : 'interactive' },
   )
   wanting.forEach((d, i) => {
     d.embedding = vectors[i] ?? null
@@ -31,12 +30,18 @@ async function embedDrafts(deps: Deps, drafts: readonly Draft[], signal: AbortSi
   })
 }
 
+interface Embedding {
+  signal: AbortSignal
+  priority: 'interactive' | 'background'
+  /** Whether the cache is to know them too. Not for a text that may have been deleted for good since it was read. */
+  keep?: boolean
+}
+
 /** Vectors in the order of the texts, null where the model could not in time. Cached ones cost no model call. */
 export async function embedTexts(
   deps: Deps,
   texts: readonly string[],
-  signal: AbortSignal,
-  priority: 'interactive' | 'background',
+  { signal, priority, keep = true }: Embedding,
 ): Promise<(Float32Array | null)[]> {
   const { model } = deps.embedder
   const cached = await deps.cache.embeddings(model, texts)
@@ -52,10 +57,8 @@ export async function embedTexts(
       texts.forEach((text, j) => {
         vectors[j] ??= known.get(text) ?? null
       })
-      await deps.cache.storeEmbeddings(
-        model,
-        portion.map((text, j) => ({ text, vector: made[j] as Float32Array })),
-      )
+      const fresh = portion.map((text, j) => ({ text, vector: made[j] as Float32Array }))
+      if (keep) await deps.cache.storeEmbeddings(model, fresh)
     } catch (error) {
       if (!(error instanceof ModelError)) throw error
       deps.log.warn('embedding_owed', { model, texts: missing.length - i, step: error.step })

@@ -117,7 +117,9 @@ async function knownBeside(
   signal: AbortSignal,
 ): Promise<AnswerRow[]> {
   const texts = messages.map(({ content }) => content)
-  const vectors = (await embedTexts(deps, texts, signal, 'interactive')).flatMap((vector) => (vector ? [vectorText(vector)] : []))
+  const vectors = (await embedTexts(deps, texts, { signal, priority: 'interactive' })).flatMap((vector) =>
+    vector ? [vectorText(vector)] : [],
+  )
   if (vectors.length === 0) return []
   const { rows } = await deps.db.asCaller(caller, exactly(namespace), [nearest(deps, namespace, vectors)])
   return rows[0]
