@@ -25,7 +25,9 @@ export async function backfill(deps: Deps, tenant: string, most: number, signal:
   const [rows] = await deps.db.asTenant(tenant, [
     sql<Owing>`select m.json as memory, m.owes_embedding, m.owes_entities, m.chunk
       from (
-        select m.*, exists (select from document_chunks c where c.tenant_id = m.tenant_id and c.memory_id = m.id) as chunk from readable_memories m
+        select m.*, c.chunk is not null as chunk from readable_memories m
+        left join lateral (
+          select true as chunk from document_chunks c where c.tenant_id = m.tenant_id and c.memory_id = m.id offset 0) c on true
         where m.tenant_id = current_tenant() and (m.owes_embedding or m.owes_entities) and m.deleted_at is null) m
       where not m.chunk or m.owes_entities order by m.chunk, m.id limit ${most}::int`,
   ])
