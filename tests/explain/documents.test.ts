@@ -6,45 +6,29 @@ import { removeDocument } from '@twofold/core/documents/remove.ts'
 import { syncDocuments, syncDue, tenantsWithDocuments } from '@twofold/core/documents/sync.ts'
 import type { Database, Deps } from '@twofold/core/ports.ts'
 import { raw, sql } from '@twofold/core/sql.ts'
-import { compose } from '@twofold/functions/deps.ts'
-import { readEnv } from '@twofold/functions/env.ts'
-import { postgresGraph } from '@twofold/graph/postgres/graph.ts'
 import { asOwner } from '@twofold/postgres/owner.ts'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { type MigratedDatabase, migratedDatabase } from '../database.ts'
+import type { MigratedDatabase } from '../database.ts'
 import { DIMENSIONS, keyOf, MODEL, TENANT } from './fill.ts'
-import { type Watched, watched, waysWithin, wide } from './plan.ts'
-import { caller, GRANTS, type Grant } from './world.ts'
+import { waysWithin, wide } from './plan.ts'
+import { caller, type Filled, GRANTS, type Grant, onFilled } from './world.ts'
 
 /** 100,000 documents of a chunk each, on the Postgres server that TEST_DATABASE_URL names; else 5,000. */
 const SIZE = process.env.TEST_DATABASE_URL ? 100_000 : 5_000
 
-let database: MigratedDatabase
 let deps: Deps
 let inner: Database
-let during: Watched['during']
-let close: () => Promise<void>
+let during: Filled['during']
+let close: Filled['close']
 beforeAll(async () => {
-  database = await migratedDatabase()
-  await fill()
-  inner = database.db
-  const now = () => new Date('2026-03-01T12:00:00Z')
-  const watching = watched(inner)
-  during = watching.during
-  const env = readEnv({ DATABASE_URL: database.url, DATABASE_HTTP_URL: database.fetchEndpoint, LOG_LEVEL: 'silent' })
-  const composed = await compose(env, { db: watching.db, now, graph: postgresGraph({ db: watching.db, now }) })
-  deps = composed.deps
-  close = composed.close
+  ;({ deps, inner, during, close } = await onFilled(fill))
 }, 300_000)
-afterAll(async () => {
-  await close()
-  await database.close()
-})
+afterAll(() => close())
 
 const idOf = (i: number, sort = '7') => `00000000-0000-${sort}000-8000-${i.toString(16).padStart(12, '0')}`
 const id = (sort: string) => `('00000000-0000-${sort}000-8000-' || lpad(to_hex(i), 12, '0'))::uuid`
 
-const fill = () =>
+const fill = (database: MigratedDatabase) =>
   asOwner(database.owner)([
     raw(`select set_config('search_path', 'twofold, public', true), set_config('session_replication_role', 'replica', true)`),
     sql`insert into tenants (uuid, name, created_at) values (${TENANT}::uuid, 'asking', now())`,

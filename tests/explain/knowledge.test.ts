@@ -3,40 +3,26 @@ import { deleteEntities, deleteObservations, deleteRelations } from '@twofold/co
 import { addObservations } from '@twofold/core/knowledge/observe.ts'
 import { openNodes, readGraph, searchNodes } from '@twofold/core/knowledge/read.ts'
 import type { Deps } from '@twofold/core/ports.ts'
-import { compose } from '@twofold/functions/deps.ts'
-import { readEnv } from '@twofold/functions/env.ts'
-import { postgresGraph } from '@twofold/graph/postgres/graph.ts'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { type MigratedDatabase, migratedDatabase } from '../database.ts'
 import { fill } from './fill.ts'
-import { type Watched, watched, wide } from './plan.ts'
-import { caller, GRANTS } from './world.ts'
+import { wide } from './plan.ts'
+import { caller, type Filled, GRANTS, onFilled } from './world.ts'
 
 /** What the tools of the reference memory server ask of the database, as the application's role. */
 
 /** 100,000 memories on the Postgres server that TEST_DATABASE_URL names, else 2,000: how a plan reaches its rows is the same. */
 const SIZES = process.env.TEST_DATABASE_URL ? { large: 35_000, people: 650 } : { large: 1_000, people: 10 }
 
-let database: MigratedDatabase
 let deps: Deps
-let during: Watched['during']
-let close: () => Promise<void>
+let during: Filled['during']
+let close: Filled['close']
 beforeAll(async () => {
-  database = await migratedDatabase()
-  const each = Object.fromEntries(Array.from({ length: SIZES.people }, (_, i) => [`user:u${i}`, 100]))
-  await fill(database, { subjects: { 'user:large': SIZES.large, ...each }, grants: GRANTS, others: 20 })
-  const now = () => new Date('2026-03-01T12:00:00Z')
-  const watching = watched(database.db)
-  during = watching.during
-  const env = readEnv({ DATABASE_URL: database.url, DATABASE_HTTP_URL: database.fetchEndpoint, LOG_LEVEL: 'silent' })
-  const composed = await compose(env, { db: watching.db, now, graph: postgresGraph({ db: watching.db, now }) })
-  deps = composed.deps
-  close = composed.close
+  ;({ deps, during, close } = await onFilled((database) => {
+    const each = Object.fromEntries(Array.from({ length: SIZES.people }, (_, i) => [`user:u${i}`, 100]))
+    return fill(database, { subjects: { 'user:large': SIZES.large, ...each }, grants: GRANTS, others: 20 })
+  }))
 }, 300_000)
-afterAll(async () => {
-  await close()
-  await database.close()
-})
+afterAll(() => close())
 
 const [small, large] = [{ namespace: 'user:u7' }, { namespace: 'user:large' }]
 const person = (name: string, ...observations: string[]) => ({ name, entityType: 'person', observations })

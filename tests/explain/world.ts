@@ -5,17 +5,14 @@ import { compose } from '@twofold/functions/deps.ts'
 import { readEnv } from '@twofold/functions/env.ts'
 import { postgresGraph } from '@twofold/graph/postgres/graph.ts'
 import { type Caller, Timings } from '@twofold/operation/caller.ts'
-import { migratedDatabase } from '../database.ts'
+import { type MigratedDatabase, migratedDatabase } from '../database.ts'
 import { fill, keyOf, TENANT } from './fill.ts'
 import { type Watched, watched } from './plan.ts'
 
 /** Half of the tenant is one large subject; what else there is are people with a hundred memories each. */
 const SIZES = { embedded: { large: 3_000, people: 20 }, native: { large: 60_000, people: 400 } }
 
-export interface World extends Pick<Watched, 'during'> {
-  /** The database without anybody watching. */
-  inner: Database
-  deps: Deps
+export interface World extends Filled {
   /** Whoever has a key with this grant. */
   caller(grant?: Grant): Caller
   /** Of `user:u7`, with a key. */
@@ -24,7 +21,6 @@ export interface World extends Pick<Watched, 'during'> {
   entity: { id: string }
   /** Of the large subject, and open. */
   commitment: { id: string }
-  close(): Promise<void>
 }
 
 export const GRANTS = ['*', 'user:u7'] as const
@@ -44,22 +40,43 @@ export const caller = (grant: Grant = '*'): Caller => ({
   signal: AbortSignal.timeout(60_000),
 })
 
-/**
- * The service's own parts on a filled database: 100,000 memories on the Postgres server that TEST_DATABASE_URL names (two
- * minutes), else 5,000 in the embedded one (20 seconds).
- */
-export async function world(): Promise<World> {
+export interface Filled extends Pick<Watched, 'during'> {
+  /** The database without anybody watching. */
+  inner: Database
+  deps: Deps
+  close(): Promise<void>
+}
+
+/** The service's own parts on a database that `fill` has filled, at a fixed time. */
+export async function onFilled(fill: (database: MigratedDatabase) => Promise<unknown>): Promise<Filled> {
   const database = await migratedDatabase()
-  const { large, people } = process.env.TEST_DATABASE_URL ? SIZES.native : SIZES.embedded
-  const each = Object.fromEntries(Array.from({ length: people }, (_, i) => [`user:u${i}`, 100]))
-  await fill(database, { subjects: { 'user:large': large, ...each }, grants: GRANTS, others: 20 })
+  await fill(database)
   const { db, during } = watched(database.db)
   const env = readEnv({ DATABASE_URL: database.url, DATABASE_HTTP_URL: database.fetchEndpoint, LOG_LEVEL: 'silent' })
   const now = () => new Date('2026-03-01T12:00:00Z')
   const composed = await compose(env, { db, now, graph: postgresGraph({ db, now }) })
+  return {
+    deps: composed.deps,
+    inner: database.db,
+    during,
+    async close() {
+      await composed.close()
+      await database.close()
+    },
+  }
+}
+
+/**
+ * The same of 100,000 memories on the Postgres server that TEST_DATABASE_URL names (two
+ * minutes), else 5,000 in the embedded one (20 seconds).
+ */
+export async function world(): Promise<World> {
+  const { large, people } = process.env.TEST_DATABASE_URL ? SIZES.native : SIZES.embedded
+  const each = Object.fromEntries(Array.from({ length: people }, (_, i) => [`user:u${i}`, 100]))
+  const filled = await onFilled((database) => fill(database, { subjects: { 'user:large': large, ...each }, grants: GRANTS, others: 20 }))
   // A search whose vector is late asks no index of vectors; the model is loaded by the first who needs it.
-  await composed.deps.embedder.embed(['warm'], { signal: AbortSignal.timeout(60_000), priority: 'background' })
-  const [[memory], [entity], [commitment]] = await database.db.asTenant(TENANT, [
+  await filled.deps.embedder.embed(['warm'], { signal: AbortSignal.timeout(60_000), priority: 'background' })
+  const [[memory], [entity], [commitment]] = await filled.inner.asTenant(TENANT, [
     sql<
       World['memory']
     >`select m.id, m.namespace, m.key from readable_memories m where m.subject = 'user:u7' and m.key is not null order by m.id limit 1`,
@@ -67,16 +84,10 @@ export async function world(): Promise<World> {
     sql<World['commitment']>`select id from memories where subject = 'user:large' and status = 'open' and pending_until is null limit 1`,
   ])
   return {
-    deps: composed.deps,
-    inner: database.db,
-    during,
+    ...filled,
     memory: memory as World['memory'],
     entity: entity as World['entity'],
     commitment: commitment as World['commitment'],
     caller,
-    async close() {
-      await composed.close()
-      await database.close()
-    },
   }
 }
