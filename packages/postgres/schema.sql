@@ -647,7 +647,7 @@ CREATE UNIQUE INDEX graph_generations_filling ON twofold.graph_generations USING
 
 CREATE INDEX graph_generations_retired ON twofold.graph_generations USING btree (since) WHERE (state = 'retired'::text);
 
-CREATE INDEX heard_by_memory ON twofold.heard USING btree (tenant_id, memory_id);
+CREATE INDEX heard_by_memory ON twofold.heard USING btree (memory_id, tenant_id);
 
 CREATE INDEX idempotency_keys_by_age ON twofold.idempotency_keys USING btree (tenant_id, created_at);
 

@@ -45,7 +45,7 @@ create table twofold.heard (
   primary key (tenant_id, namespace, hash, n),
   foreign key (tenant_id, memory_id) references twofold.memories on delete cascade
 );
-create index heard_by_memory on twofold.heard (tenant_id, memory_id);
+create index heard_by_memory on twofold.heard (memory_id, tenant_id);
 
 -- Namespaces that are consolidated by themselves, when next, and after which memory; none: from the beginning.
 create table twofold.consolidations (
