@@ -1,4 +1,5 @@
 import { squash } from '@twofold/core/memories/squash.ts'
+import type { Deps } from '@twofold/core/ports.ts'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { sweep, type Tenant, type World, world } from '../fixture.ts'
 
@@ -94,6 +95,21 @@ describe('of the versions of a memory', () => {
       [tenant.id],
     )
     expect(rows).toHaveLength(5)
+  })
+
+  test('none goes by a policy that was set anew while whoever squashes stood still', async () => {
+    await write([0, 1, 2, 3])
+    await setPolicy('user:alice', { keepVersions: 1 })
+    here.pass(2 * DAY)
+    let asked = 0
+    const asTenant: Deps['db']['asTenant'] = async (...list) => {
+      if (++asked === 2) await setPolicy('user:alice', { keepVersions: 3 })
+      return here.deps.db.asTenant(...list)
+    }
+    expect(await squash({ ...here.deps, db: { ...here.deps.db, asTenant } }, tenant.id)).toBe(true)
+    expect(await versions()).toEqual([4, 3, 2, 1])
+    await sweep(here.deps)
+    expect(await versions()).toEqual([4, 3, 2])
   })
 })
 

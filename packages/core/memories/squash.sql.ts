@@ -1,43 +1,45 @@
-import { type Position, walked } from '../namespaces/walk.sql.ts'
+import { BEGINNING, type Position, walked } from '../namespaces/walk.sql.ts'
 import { type Statement, sql } from '../sql.ts'
 import { embeddedOf } from './write.sql.ts'
 
-/** Which past versions a policy keeps, beside the current one. */
-export interface Keeping {
+/** A policy whose turn it is: which past versions it keeps, beside the current one, and how far it was gone through. */
+export interface Due {
   /** Whose policy it is. */
   namespace: string
   keep: number | null
   daily: number | null
+  /** When it was set. */
+  since: string
+  after: Position
 }
 
 export interface Squashing {
   now: string
+  /** When the policy is gone through again, once everything was looked at. */
+  next: string
   /** Memories that one step looks at, and versions that it squashes. */
   memories: number
   versions: number
 }
 
-export interface Step {
-  /** Versions that went. */
-  squashed: number
-  /** After which memory to go on; null when everything was looked at. */
-  namespace: string | null
-  id: string | null
-}
-
 /**
- * One step, in one statement, so that all of it is decided by what is there now. A version goes when neither rule keeps it;
+ * One step, in one statement, so that all of it is decided by what is there now; nothing is done when the policy was set
+ * anew since it was read, or another process has gone on with it: whoever stood still meanwhile would squash what is to be
+ * kept by now. A version goes when neither rule keeps it;
  * never the current one, nor the one that undoing a soft deletion brings back, nor what is younger than a day, which a
  * request that is sent again is answered with. The version before a gap notes when the gap begins, and a vector that a
  * version of the same text shares goes over to that one. Rows are looked up one by one, and their ids named where they are
  * written: joins read all versions of the tenant.
  */
 export const squashNext = (
-  { namespace, keep, daily }: Keeping,
-  after: Position,
-  { now, memories, versions }: Squashing,
-): Statement<Step> => sql<Step>`
-  with looked as materialized (${walked(namespace, after, memories)}),
+  { namespace, keep, daily, since, after }: Due,
+  { now, next, memories, versions }: Squashing,
+): Statement => sql`
+  with due as materialized (
+    select p.namespace from namespace_policies p
+    where p.tenant_id = current_tenant() and p.namespace = ${namespace} and iso(p.updated_at) = ${since} and p.squash_at <= ${now}::timestamptz
+      and p.squash_after_namespace = ${after.namespace} and p.squash_after_id = ${after.id}::uuid for update),
+  looked as materialized (select l.* from due cross join lateral (${walked(namespace, after, memories)}) l),
   mine as materialized (
     select l.* from looked l cross join lateral policy_of(current_tenant(), l.namespace) p where l.version > 1 and p.namespace = ${namespace}),
   numbered as (
@@ -100,7 +102,12 @@ export const squashNext = (
   unfinished as (select namespace, memory_id as id from judged where unkept and not goes order by namespace, memory_id limit 1),
   last as (
     select l.namespace, l.id from looked l
-    where not exists (select from unfinished u where (l.namespace, l.id) >= (u.namespace, u.id)) order by l.namespace desc, l.id desc limit 1)
-  select (select count(*) from gone)::int as squashed, (select count(*) from noted) as noted,
-    case when w.more then coalesce(l.namespace, ${after.namespace}) end as namespace, case when w.more then coalesce(l.id, ${after.id}::uuid) end as id
-  from (select (select count(*) from looked) = ${memories}::int or exists (select from unfinished) as more) w left join last l on true`
+    where not exists (select from unfinished u where (l.namespace, l.id) >= (u.namespace, u.id)) order by l.namespace desc, l.id desc limit 1),
+  moved as (
+    update namespace_policies p set
+      squash_after_namespace = case when w.more then coalesce(l.namespace, ${after.namespace}) else ${BEGINNING.namespace} end,
+      squash_after_id = case when w.more then coalesce(l.id, ${after.id}::uuid) else ${BEGINNING.id}::uuid end,
+      squash_at = case when w.more then ${now}::timestamptz else ${next}::timestamptz end
+    from due cross join (select (select count(*) from looked) = ${memories}::int or exists (select from unfinished) as more) w left join last l on true
+    where p.tenant_id = current_tenant() and p.namespace = due.namespace)
+  select count(*) from noted`

@@ -1,8 +1,6 @@
-import type { Position } from '../namespaces/walk.sql.ts'
-import { BEGINNING } from '../namespaces/walk.sql.ts'
 import type { Deps } from '../ports.ts'
 import { sql } from '../sql.ts'
-import { type Keeping, squashNext } from './squash.sql.ts'
+import { type Due, squashNext } from './squash.sql.ts'
 
 /** Each policy is gone through once a day. */
 const AGAIN_MS = 24 * 3600 * 1000
@@ -12,19 +10,12 @@ const STEP = { memories: 100, versions: 2000 }
 export async function squash(deps: Pick<Deps, 'db' | 'now'>, tenant: string, step = STEP): Promise<boolean> {
   const now = deps.now().toISOString()
   const [[due]] = await deps.db.asTenant(tenant, [
-    sql<Keeping & { after: Position; since: string }>`
+    sql<Due>`
       select p.namespace, p.keep_versions as keep, p.daily_versions_after_days as daily, iso(p.updated_at) as since,
         jsonb_build_object('namespace', p.squash_after_namespace, 'id', p.squash_after_id) as after
       from namespace_policies p where p.tenant_id = current_tenant() and p.squash_at <= ${now}::timestamptz order by p.squash_at limit 1`,
   ])
   if (!due) return false
-  const [[done]] = await deps.db.asTenant(tenant, [squashNext(due, due.after, { now, ...step })])
-  const next = done?.id && done.namespace !== null ? { namespace: done.namespace, id: done.id } : BEGINNING
-  const at = next === BEGINNING ? new Date(Date.parse(now) + AGAIN_MS).toISOString() : now
-  // Set anew meanwhile: then it begins anew.
-  await deps.db.asTenant(tenant, [
-    sql`update namespace_policies p set squash_after_namespace = ${next.namespace}, squash_after_id = ${next.id}::uuid, squash_at = ${at}::timestamptz
-      where p.tenant_id = current_tenant() and p.namespace = ${due.namespace} and iso(p.updated_at) = ${due.since} and p.squash_at is not null`,
-  ])
+  await deps.db.asTenant(tenant, [squashNext(due, { now, next: new Date(Date.parse(now) + AGAIN_MS).toISOString(), ...step })])
   return true
 }
