@@ -66,6 +66,21 @@ describe('a process that dies', () => {
     else await scene.expectGone()
   })
 
+  test('and is swept only when its idempotency key is that of another request: that one keeps it', async () => {
+    dies(on, 'apply', 'before')
+    await scene.write()
+    on.clear()
+    here.pass(25 * 3600_000)
+    const other = () => scene.asks.post('/v1/memories', { userId: 'alice', content: 'Something else', extractEntities: false }, ONCE)
+    const { status, json } = await other()
+    expect(status).toBe(201)
+    on.on('apply', graph.refuses)
+    await inHaste(late)
+    on.clear()
+    expect(await scene.asks.get(`/v1/memories/${scene.id}`)).toMatchObject({ status: 404 })
+    expect((await other()).json.memory.id).toBe(json.memory.id)
+  })
+
   test('write, before it: nothing is there', async () => {
     dies(on, 'write', 'before')
     await scene.write()

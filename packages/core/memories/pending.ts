@@ -64,11 +64,12 @@ export async function decide(deps: Deps, tenant: string, { memory, row, revision
           select from memory_entities other where other.tenant_id = me.tenant_id and other.entity_id = me.entity_id and other.memory_id <> m.id)
         having count(*) > 0`,
     sql`select owe('memory', array[m.id], array[m.subject], ${now}::timestamptz) from memories m where ${pending}`,
+    // After a day the key may be that of another request.
     sql`with wrote as materialized (
           select v.actor, v.idempotency_key as key from memories m join memory_versions v on v.tenant_id = m.tenant_id and v.memory_id = m.id where ${pending})
         delete from idempotency_keys k using wrote w
         where k.tenant_id = current_tenant() and k.key_id = any(array(select actor from wrote)) and k.key = any(array(select key from wrote))
-          and k.key_id = w.actor and k.key = w.key`,
+          and k.key_id = w.actor and k.key = w.key and k.targets @> ${JSON.stringify([{ id }])}::jsonb`,
     sql`delete from memories m where ${pending}`,
     selectAnswers(it),
   ])
