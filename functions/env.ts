@@ -85,6 +85,9 @@ export type Env = z.infer<typeof Env>
 
 const SECRET = /KEY|TOKEN|UR[LI]|PASSWORD/
 
+/** Whether this process is a function of the cloud, which serves one invocation at a time. */
+export const inLambda = (): boolean => process.env.AWS_LAMBDA_FUNCTION_NAME !== undefined
+
 /** Reads and checks the variables; throws one error with a line for each bad one. */
 export function readEnv(variables: Record<string, string | undefined> = process.env): Env {
   const given = Object.fromEntries(Object.entries(variables).filter(([, value]) => value !== undefined && value !== ''))

@@ -3,9 +3,10 @@ import { exactly, Namespace } from '@twofold/core/namespaces/namespace.ts'
 import type { Deps } from '@twofold/core/ports.ts'
 import { type Endpoint, lambdaEndpoint, once, type Surroundings } from '@twofold/operation/http.ts'
 import { mcp, type Offer } from '@twofold/operation/mcp.ts'
-import { composed } from './deps.ts'
+import { container } from './container.ts'
 import { knowledge } from './mcp/knowledge.ts'
 import { resourcesOf } from './mcp/resources.ts'
+import { needsOf } from './needs.ts'
 import { operations } from './operations.ts'
 
 const INSTRUCTIONS = `Twofold remembers across conversations. Search before you answer what somebody may have told you before
@@ -31,6 +32,11 @@ const offer: Offer<Deps> = {
 
 /** What is served at `/mcp`. The namespace of a connection is its `?namespace=`, else the only one that its key is granted. */
 export const mcpEndpoint = (around: Surroundings<Deps>): Endpoint => mcp(offer, around)
+
+/** What it needs: it is one function of all operations. */
+export const needs = needsOf(everything)
+
+const composed = container(needs)
 
 const lambda = once(async () => {
   const { surroundings, deps } = await composed()

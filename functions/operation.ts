@@ -1,13 +1,21 @@
 import { audited } from '@twofold/core/audit/note.ts'
 import type { Deps } from '@twofold/core/ports.ts'
-import { type Declare, operation as declare, type Operation } from '@twofold/operation/operation.ts'
+import { type Declaration, operation as declare, type Operation } from '@twofold/operation/operation.ts'
+import type { z } from 'zod'
+import { type AnyPart, holding } from './needs.ts'
 
-/** Declares an operation over the deps of this product. Whoever asks for it, and in whatever protocol, is noted in the audit. */
-export const operation: Declare<Deps> = (declaration) => {
+/**
+ * Declares an operation over the deps of this product, of which it gets what it says it `needs`. Whoever asks for it, and in
+ * whatever protocol, is noted in the audit.
+ */
+export const operation = <I extends z.ZodType, O extends z.ZodType>(
+  declaration: Declaration<Deps, I, O> & { needs?: readonly AnyPart[] },
+): Operation<Deps, I, O> => {
+  const its = holding(declaration.needs ?? [])
   const declared: Operation<Deps, any, any> = declare({
     ...declaration,
     handle: (deps, input, caller) =>
-      audited(deps, declared, input as Record<string, unknown>, caller, () => declaration.handle(deps, input, caller)),
+      audited(deps, declared, input as Record<string, unknown>, caller, () => declaration.handle(its(deps), input, caller)),
   })
   return declared
 }

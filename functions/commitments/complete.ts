@@ -5,6 +5,9 @@ import { answer } from '@twofold/operation/operation.ts'
 import { z } from 'zod'
 import { lambda } from '../lambda.ts'
 import { operation } from '../operation.ts'
+import { embedder } from '../parts/embedder.ts'
+import { extractor } from '../parts/extractor.ts'
+import { queue } from '../parts/queue.ts'
 
 export const complete = operation({
   name: 'commitments.complete',
@@ -17,6 +20,7 @@ export const complete = operation({
   output: Remembered,
   etag: ({ memory }) => memory.version,
   example: { id: '0192f0c1-2a3b-7c4d-8e5f-60718293a4b5', outcome: 'Sent on Friday.' },
+  needs: [embedder, extractor, queue],
   handle: async (deps, { id, outcome }, caller) => {
     const { answer: remembered, replayed } = await completeCommitment(deps, caller, id, outcome)
     return answer(remembered, { replayed })

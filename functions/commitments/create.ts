@@ -3,6 +3,10 @@ import { Remembered } from '@twofold/core/memories/memory.ts'
 import { answer } from '@twofold/operation/operation.ts'
 import { lambda } from '../lambda.ts'
 import { operation } from '../operation.ts'
+import { embedder } from '../parts/embedder.ts'
+import { extractor } from '../parts/extractor.ts'
+import { graph } from '../parts/graph.ts'
+import { queue } from '../parts/queue.ts'
 
 export const create = operation({
   name: 'commitments.create',
@@ -22,6 +26,7 @@ export const create = operation({
     dueAt: '2026-07-01T00:00:00Z',
     about: [{ type: 'organization', value: 'Acme' }],
   },
+  needs: [graph, embedder, extractor, queue],
   handle: async (deps, input, caller) => {
     const { answer: remembered, replayed } = await createCommitment(deps, caller, input)
     return answer(remembered, { replayed })

@@ -4,6 +4,9 @@ import { answer } from '@twofold/operation/operation.ts'
 import { z } from 'zod'
 import { lambda } from '../lambda.ts'
 import { operation } from '../operation.ts'
+import { embedder } from '../parts/embedder.ts'
+import { extractor } from '../parts/extractor.ts'
+import { queue } from '../parts/queue.ts'
 
 export const reopen = operation({
   name: 'commitments.reopen',
@@ -20,6 +23,7 @@ export const reopen = operation({
   output: Remembered,
   etag: ({ memory }) => memory.version,
   example: { id: '0192f0c1-2a3b-7c4d-8e5f-60718293a4b5', dueAt: '2026-08-01T00:00:00Z', reason: 'It bounced.' },
+  needs: [embedder, extractor, queue],
   handle: async (deps, { id, ...changes }, caller) => {
     const { answer: remembered, replayed } = await reopenCommitment(deps, caller, id, changes)
     return answer(remembered, { replayed })

@@ -4,6 +4,9 @@ import { Id } from '@twofold/core/memories/memory.ts'
 import { answer } from '@twofold/operation/operation.ts'
 import { lambda } from '../lambda.ts'
 import { operation } from '../operation.ts'
+import { embedder } from '../parts/embedder.ts'
+import { extractor } from '../parts/extractor.ts'
+import { queue } from '../parts/queue.ts'
 
 const ConversationId = Id.refine((id) => !/^(\.{1,2}|cleanup)$/.test(id), 'must not be "cleanup", "." or "..": no path leads there')
 
@@ -18,6 +21,7 @@ export const addTurn = operation({
   output: TurnAnswer,
   status: 201,
   example: { id: 'support-4711', userId: 'alice', query: 'Where is my order?', answer: 'It left Turin this morning.' },
+  needs: [embedder, extractor, queue],
   handle: async (deps, { id, ...input }, caller) => {
     const { answer: added, replayed } = await add(deps, caller, id, input)
     return answer(added, { replayed })

@@ -3,6 +3,9 @@ import { putDocument } from '@twofold/core/documents/put.ts'
 import { answer, MIB } from '@twofold/operation/operation.ts'
 import { lambda } from '../lambda.ts'
 import { operation } from '../operation.ts'
+import { embedder } from '../parts/embedder.ts'
+import { extractor } from '../parts/extractor.ts'
+import { queue } from '../parts/queue.ts'
 
 export const put = operation({
   name: 'documents.put',
@@ -25,6 +28,7 @@ export const put = operation({
     title: 'Brewing',
     content: '# Tea\n\nSteep green tea at eighty degrees.',
   },
+  needs: [embedder, extractor, queue],
   handle: async (deps, input, caller) => {
     const { answer: document, created, replayed } = await putDocument(deps, caller, input)
     return answer(document, { replayed, status: created ? 201 : 200 })

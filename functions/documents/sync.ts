@@ -5,6 +5,8 @@ import { cursor, cursorAt } from '@twofold/operation/page.ts'
 import { z } from 'zod'
 import { lambda } from '../lambda.ts'
 import { operation } from '../operation.ts'
+import { embedder } from '../parts/embedder.ts'
+import { queue } from '../parts/queue.ts'
 
 export const sync = operation({
   name: 'documents.sync',
@@ -31,6 +33,7 @@ export const sync = operation({
   }),
   // Sent twice it does the same as sent once, and what it answers is how things stand.
   write: false,
+  needs: [embedder, queue],
   handle: async (deps, { namespace, namespacePrefix, userId, cursor }, caller) => {
     const prefix = namespacePrefix ?? (userId === undefined ? undefined : `user:${userId}`)
     const { next, ...progress } = await syncDocuments(deps, caller, { namespace, namespacePrefix: prefix, after: cursor ?? null })

@@ -2,6 +2,7 @@ import { ContextQuery, EntityContext, getEntityContext } from '@twofold/core/ent
 import { MaxStaleness } from '@twofold/core/memories/memory.ts'
 import { lambda } from '../lambda.ts'
 import { operation } from '../operation.ts'
+import { graph } from '../parts/graph.ts'
 
 export const context = operation({
   name: 'graph.entity_context',
@@ -12,6 +13,7 @@ export const context = operation({
   mcp: 'get_entity_context',
   input: ContextQuery.extend({ maxStalenessMs: MaxStaleness }),
   output: EntityContext,
+  needs: [graph],
   handle: (deps, input, caller) => getEntityContext(deps, caller, input),
 })
 

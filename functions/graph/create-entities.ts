@@ -2,6 +2,8 @@ import { createEntity, EntitiesCreated, EntitiesInput } from '@twofold/core/enti
 import { answer } from '@twofold/operation/operation.ts'
 import { lambda } from '../lambda.ts'
 import { operation } from '../operation.ts'
+import { graph } from '../parts/graph.ts'
+import { queue } from '../parts/queue.ts'
 
 export const createEntities = operation({
   name: 'graph.create_entities',
@@ -12,6 +14,7 @@ export const createEntities = operation({
   input: EntitiesInput,
   output: EntitiesCreated,
   example: { entities: [{ type: 'person', value: 'Ada Lovelace', subject: 'user:alice' }] },
+  needs: [graph, queue],
   handle: async (deps, input, caller) => {
     const { answer: made, replayed } = await createEntity(deps, caller, input)
     return answer(made, { replayed })

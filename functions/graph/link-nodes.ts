@@ -2,6 +2,8 @@ import { LinksCreated, LinksInput, linkNodes } from '@twofold/core/entities/link
 import { answer } from '@twofold/operation/operation.ts'
 import { lambda } from '../lambda.ts'
 import { operation } from '../operation.ts'
+import { graph } from '../parts/graph.ts'
+import { queue } from '../parts/queue.ts'
 
 export const link = operation({
   name: 'graph.link_nodes',
@@ -21,6 +23,7 @@ export const link = operation({
       },
     ],
   },
+  needs: [graph, queue],
   handle: async (deps, input, caller) => {
     const { answer: made, replayed } = await linkNodes(deps, caller, input)
     return answer(made, { replayed })

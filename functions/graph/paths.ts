@@ -1,6 +1,7 @@
 import { findPaths, PathsAnswer, PathsQuery } from '@twofold/core/graph/paths.ts'
 import { lambda } from '../lambda.ts'
 import { operation } from '../operation.ts'
+import { graph } from '../parts/graph.ts'
 
 export const paths = operation({
   name: 'graph.paths',
@@ -13,6 +14,7 @@ export const paths = operation({
   output: PathsAnswer,
   write: false,
   example: { from: { type: 'person', value: 'Ada' }, to: { type: 'place', value: 'Turin' }, hops: 3, namespacePrefix: 'user:alice' },
+  needs: [graph],
   handle: (deps, input, caller) => findPaths(deps, caller, input),
 })
 

@@ -1,6 +1,7 @@
 import { GraphAnswer, GraphQuery, queryGraph } from '@twofold/core/graph/query.ts'
 import { lambda } from '../lambda.ts'
 import { operation } from '../operation.ts'
+import { graph } from '../parts/graph.ts'
 
 export const query = operation({
   name: 'graph.query',
@@ -13,6 +14,7 @@ export const query = operation({
   output: GraphAnswer,
   write: false,
   example: { start: { type: 'person', value: 'John Smith' }, hops: 2, limit: 20, namespacePrefix: 'user:alice' },
+  needs: [graph],
   handle: (deps, input, caller) => queryGraph(deps, caller, input),
 })
 

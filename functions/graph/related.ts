@@ -2,6 +2,7 @@ import { findRelated, Related, RelatedQuery } from '@twofold/core/entities/relat
 import { MaxStaleness } from '@twofold/core/memories/memory.ts'
 import { lambda } from '../lambda.ts'
 import { operation } from '../operation.ts'
+import { graph } from '../parts/graph.ts'
 
 export const related = operation({
   name: 'graph.related',
@@ -12,6 +13,7 @@ export const related = operation({
   mcp: 'find_related',
   input: RelatedQuery.extend({ maxStalenessMs: MaxStaleness }),
   output: Related,
+  needs: [graph],
   handle: (deps, input, caller) => findRelated(deps, caller, input),
 })
 

@@ -21,6 +21,8 @@ import { OpenNodesInput, openNodes, ReadGraphInput, readGraph, SearchNodesInput,
 import type { Deps } from '@twofold/core/ports.ts'
 import type { AnyOperation, Scope } from '@twofold/operation/operation.ts'
 import { operation } from '../operation.ts'
+import { embedder } from '../parts/embedder.ts'
+import { queue } from '../parts/queue.ts'
 
 /**
  * The nine tools of the reference memory server, by its names, arguments and answers, so that what was written for it works
@@ -39,6 +41,7 @@ const createEntities = operation({
   input: CreateEntitiesInput,
   output: EntitiesMade,
   mcpText: ({ entities }) => pretty(entities),
+  needs: [embedder, queue],
   handle: (deps, input, caller) => createKnowledge(deps, caller, input),
 })
 
@@ -48,6 +51,7 @@ const createRelationsTool = operation({
   input: CreateRelationsInput,
   output: RelationsMade,
   mcpText: ({ relations }) => pretty(relations),
+  needs: [queue],
   handle: (deps, input, caller) => createRelations(deps, caller, input),
 })
 
@@ -57,6 +61,7 @@ const addObservationsTool = operation({
   input: ObservationsInput,
   output: ObservationsAdded,
   mcpText: ({ results }) => pretty(results),
+  needs: [embedder, queue],
   handle: (deps, input, caller) => addObservations(deps, caller, input),
 })
 
@@ -69,6 +74,7 @@ const deleteEntitiesTool = operation({
   ...deletion,
   summary: 'Delete multiple entities and their associated relations from the knowledge graph',
   input: DeleteEntitiesInput,
+  needs: [queue],
   async handle(deps, input, caller) {
     await deleteEntities(deps, caller, input)
     return done('Entities')
@@ -80,6 +86,7 @@ const deleteObservationsTool = operation({
   ...deletion,
   summary: 'Delete specific observations from entities in the knowledge graph',
   input: DeleteObservationsInput,
+  needs: [queue],
   async handle(deps, input, caller) {
     await deleteObservations(deps, caller, input)
     return done('Observations')
@@ -91,6 +98,7 @@ const deleteRelationsTool = operation({
   ...deletion,
   summary: 'Delete multiple relations from the knowledge graph',
   input: DeleteRelationsInput,
+  needs: [queue],
   async handle(deps, input, caller) {
     await deleteRelations(deps, caller, input)
     return done('Relations')

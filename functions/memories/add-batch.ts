@@ -6,6 +6,10 @@ import { Refusal } from '@twofold/operation/refusal.ts'
 import { z } from 'zod'
 import { lambda } from '../lambda.ts'
 import { operation } from '../operation.ts'
+import { embedder } from '../parts/embedder.ts'
+import { extractor } from '../parts/extractor.ts'
+import { graph } from '../parts/graph.ts'
+import { queue } from '../parts/queue.ts'
 import { ItemError, itemError } from './item-error.ts'
 
 /** In a batch each item stands for itself, so a write that takes the others back has no meaning. */
@@ -37,6 +41,7 @@ export const addBatch = operation({
       { userId: 'alice', content: 'Works at Acme.' },
     ],
   },
+  needs: [graph, embedder, extractor, queue],
   handle: async (deps, input, caller) => {
     const items = input.items.map(parse)
     const result = await rememberBatch(deps, caller, items, input.atomic)

@@ -3,6 +3,10 @@ import { remember } from '@twofold/core/memories/remember.ts'
 import { answer } from '@twofold/operation/operation.ts'
 import { lambda } from '../lambda.ts'
 import { operation } from '../operation.ts'
+import { embedder } from '../parts/embedder.ts'
+import { extractor } from '../parts/extractor.ts'
+import { graph } from '../parts/graph.ts'
+import { queue } from '../parts/queue.ts'
 
 export const add = operation({
   name: 'memories.add',
@@ -16,6 +20,7 @@ export const add = operation({
   status: 201,
   etag: ({ memory }) => memory.version,
   example: { userId: 'alice', content: 'Met John Smith from Acme in Berlin about the launch.' },
+  needs: [graph, embedder, extractor, queue],
   handle: async (deps, input, caller) => {
     const { answer: remembered, replayed } = await remember(deps, caller, input)
     return answer(remembered, { replayed })

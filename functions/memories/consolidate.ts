@@ -2,6 +2,8 @@ import { Consolidated, ConsolidateInput, consolidate as consolidateMemories } fr
 import { answer } from '@twofold/operation/operation.ts'
 import { lambda } from '../lambda.ts'
 import { operation } from '../operation.ts'
+import { language } from '../parts/language.ts'
+import { queue } from '../parts/queue.ts'
 
 export const consolidate = operation({
   name: 'memories.consolidate',
@@ -12,6 +14,7 @@ export const consolidate = operation({
   input: ConsolidateInput,
   output: Consolidated,
   example: { namespace: 'user:alice', strategy: 'similar', dryRun: true },
+  needs: [language, queue],
   handle: async (deps, input, caller) => {
     const { answer: consolidated, replayed } = await consolidateMemories(deps, caller, input)
     return answer(consolidated, { replayed })

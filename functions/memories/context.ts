@@ -1,6 +1,8 @@
 import { PromptContext, PromptQuery, promptContext } from '@twofold/core/memories/prompt.ts'
 import { lambda } from '../lambda.ts'
 import { operation } from '../operation.ts'
+import { embedder } from '../parts/embedder.ts'
+import { graph } from '../parts/graph.ts'
 
 export const context = operation({
   name: 'memories.context',
@@ -13,6 +15,7 @@ export const context = operation({
   output: PromptContext,
   write: false,
   example: { userId: 'alice', query: 'What did we promise Acme?', maxTokens: 800 },
+  needs: [graph, embedder],
   handle: (deps, input, caller) => promptContext(deps, caller, input),
 })
 

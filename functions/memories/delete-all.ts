@@ -5,6 +5,7 @@ import { cursor, cursorAt } from '@twofold/operation/page.ts'
 import { z } from 'zod'
 import { lambda } from '../lambda.ts'
 import { operation } from '../operation.ts'
+import { queue } from '../parts/queue.ts'
 
 export const removeAll = operation({
   name: 'memories.delete_all',
@@ -19,6 +20,7 @@ export const removeAll = operation({
   input: ForgetAll.safeExtend({ cursor: cursor(MemoryId) }),
   output: z.object({ matched: z.number(), deleted: z.number(), done: z.boolean(), cursor: z.string().optional() }),
   example: { userId: 'alice', filter: { source: { eq: 'import' } }, dryRun: true },
+  needs: [queue],
   handle: async (deps, { cursor: after = null, ...input }, caller) => {
     const {
       answer: { next, ...counts },

@@ -4,6 +4,7 @@ import { answer } from '@twofold/operation/operation.ts'
 import { z } from 'zod'
 import { lambda } from '../lambda.ts'
 import { operation } from '../operation.ts'
+import { queue } from '../parts/queue.ts'
 
 export const remove = operation({
   name: 'memories.delete',
@@ -19,6 +20,7 @@ export const remove = operation({
   }),
   output: z.object({ deleted: z.boolean(), hard: z.boolean(), receipt: Receipt }),
   ifMatch: true,
+  needs: [queue],
   handle: async (deps, { id, ...options }, caller) => {
     const { answer: forgotten, replayed } = await forget(deps, caller, id, options)
     return answer(forgotten, { replayed })

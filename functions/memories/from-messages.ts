@@ -3,6 +3,10 @@ import { MessagesAnswer, MessagesInput } from '@twofold/core/messages/message.ts
 import { answer, MIB } from '@twofold/operation/operation.ts'
 import { lambda } from '../lambda.ts'
 import { operation } from '../operation.ts'
+import { embedder } from '../parts/embedder.ts'
+import { extractor } from '../parts/extractor.ts'
+import { language } from '../parts/language.ts'
+import { queue } from '../parts/queue.ts'
 
 export const fromMessages = operation({
   name: 'memories.from_messages',
@@ -19,6 +23,7 @@ export const fromMessages = operation({
     userId: 'alice',
     messages: [{ role: 'user', name: 'Alice', content: 'I have moved to Paris.', createdAt: '2026-03-01T12:00:00Z' }],
   },
+  needs: [embedder, extractor, language, queue],
   handle: async (deps, input, caller) => {
     const { answer: heard, replayed } = await rememberMessages(deps, caller, input)
     return answer(heard, { replayed })

@@ -2,6 +2,8 @@ import { recallKinds } from '@twofold/core/memories/recall.ts'
 import { RecallQuery, SearchResult } from '@twofold/core/memories/search.ts'
 import { lambda } from '../lambda.ts'
 import { operation } from '../operation.ts'
+import { embedder } from '../parts/embedder.ts'
+import { graph } from '../parts/graph.ts'
 
 export const recall = operation({
   name: 'memories.recall',
@@ -14,6 +16,7 @@ export const recall = operation({
   output: SearchResult,
   write: false,
   example: { userId: 'alice', query: 'billing', memoryTypes: ['decision', 'commitment', 'pattern'] },
+  needs: [graph, embedder],
   handle: (deps, input, caller) => recallKinds(deps, caller, input),
 })
 

@@ -4,6 +4,8 @@ import { answer } from '@twofold/operation/operation.ts'
 import { z } from 'zod'
 import { lambda } from '../lambda.ts'
 import { operation } from '../operation.ts'
+import { embedder } from '../parts/embedder.ts'
+import { queue } from '../parts/queue.ts'
 
 export const restore = operation({
   name: 'memories.restore',
@@ -15,6 +17,7 @@ export const restore = operation({
   input: z.strictObject({ id: MemoryId, version: Version.optional() }),
   output: Remembered,
   etag: ({ memory }) => memory.version,
+  needs: [embedder, queue],
   handle: async (deps, { id, version }, caller) => {
     const { answer: remembered, replayed } = await restoreMemory(deps, caller, id, version)
     return answer(remembered, { replayed })

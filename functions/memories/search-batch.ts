@@ -4,6 +4,8 @@ import { MIB } from '@twofold/operation/operation.ts'
 import { z } from 'zod'
 import { lambda } from '../lambda.ts'
 import { operation } from '../operation.ts'
+import { embedder } from '../parts/embedder.ts'
+import { graph } from '../parts/graph.ts'
 
 export const searchBatch = operation({
   name: 'memories.search_batch',
@@ -21,6 +23,7 @@ export const searchBatch = operation({
       { userId: 'alice', query: 'Who is her manager?', limit: 3 },
     ],
   },
+  needs: [graph, embedder],
   handle: (deps, input, caller) => recallBatch(deps, caller, input),
 })
 

@@ -2,6 +2,8 @@ import { recall } from '@twofold/core/memories/recall.ts'
 import { SearchQuery, SearchResult } from '@twofold/core/memories/search.ts'
 import { lambda } from '../lambda.ts'
 import { operation } from '../operation.ts'
+import { embedder } from '../parts/embedder.ts'
+import { graph } from '../parts/graph.ts'
 
 export const search = operation({
   name: 'memories.search',
@@ -14,6 +16,7 @@ export const search = operation({
   output: SearchResult,
   write: false,
   example: { userId: 'alice', query: 'Who did she meet in Berlin?', limit: 5 },
+  needs: [graph, embedder],
   handle: (deps, input, caller) => recall(deps, caller, input),
 })
 

@@ -5,6 +5,7 @@ import { answer } from '@twofold/operation/operation.ts'
 import { z } from 'zod'
 import { lambda } from '../lambda.ts'
 import { operation } from '../operation.ts'
+import { queue } from '../parts/queue.ts'
 
 export const deleteKey = operation({
   name: 'namespaces.delete_key',
@@ -21,6 +22,7 @@ export const deleteKey = operation({
   }),
   output: z.object({ deleted: z.boolean(), hard: z.boolean(), receipt: Receipt }),
   ifMatch: true,
+  needs: [queue],
   handle: async (deps, { namespace, key, ...options }, caller) => {
     const { answer: forgotten, replayed } = await forgetKey(deps, caller, { namespace, key }, options)
     return answer(forgotten, { replayed })

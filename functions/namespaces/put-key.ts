@@ -3,6 +3,10 @@ import { PutKey, putKey as put } from '@twofold/core/namespaces/put-key.ts'
 import { answer } from '@twofold/operation/operation.ts'
 import { lambda } from '../lambda.ts'
 import { operation } from '../operation.ts'
+import { embedder } from '../parts/embedder.ts'
+import { extractor } from '../parts/extractor.ts'
+import { graph } from '../parts/graph.ts'
+import { queue } from '../parts/queue.ts'
 
 export const putKey = operation({
   name: 'namespaces.put_key',
@@ -18,6 +22,7 @@ export const putKey = operation({
   ifMatch: true,
   etag: ({ memory }) => memory.version,
   example: { namespace: 'user:alice:preferences', key: 'theme', value: { mode: 'dark' } },
+  needs: [graph, embedder, extractor, queue],
   handle: async (deps, input, caller) => {
     const { answer: remembered, replayed } = await put(deps, caller, input)
     return answer(remembered, { replayed, status: remembered.memory.version === 1 ? 201 : 200 })

@@ -2,6 +2,7 @@ import { Retried, retryParked as retry } from '@twofold/core/graph/parked.ts'
 import { z } from 'zod'
 import { lambda } from '../lambda.ts'
 import { operation } from '../operation.ts'
+import { graph } from '../parts/graph.ts'
 
 export const retryParked = operation({
   name: 'persistence.retry_parked',
@@ -12,6 +13,7 @@ export const retryParked = operation({
   input: z.strictObject({ id: z.uuid() }),
   output: Retried,
   write: false,
+  needs: [graph],
   handle: (deps, { id }, caller) => retry(deps, caller, id),
 })
 

@@ -2,6 +2,7 @@ import { Status, status as statusOf } from '@twofold/core/status/status.ts'
 import { z } from 'zod'
 import { lambda } from '../lambda.ts'
 import { operation } from '../operation.ts'
+import { graph } from '../parts/graph.ts'
 
 export const status = operation({
   name: 'persistence.status',
@@ -11,6 +12,7 @@ export const status = operation({
   summary: 'How the two stores are, how far they agree, and what is owed.',
   input: z.strictObject({}),
   output: Status,
+  needs: [graph],
   handle: (deps, _input, caller) => statusOf(deps, caller),
 })
 

@@ -2,6 +2,7 @@ import { SyncStats, syncStats as statsOf } from '@twofold/core/status/sync-stats
 import { z } from 'zod'
 import { lambda } from '../lambda.ts'
 import { operation } from '../operation.ts'
+import { graph } from '../parts/graph.ts'
 
 export const syncStats = operation({
   name: 'persistence.sync_stats',
@@ -11,6 +12,7 @@ export const syncStats = operation({
   summary: 'How far the two stores agree, when somebody looked last, and what was found.',
   input: z.strictObject({}),
   output: SyncStats,
+  needs: [graph],
   handle: (deps, _input, caller) => statsOf(deps, caller),
 })
 

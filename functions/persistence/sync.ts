@@ -1,6 +1,8 @@
 import { SyncAnswer, SyncInput, sync as syncStores } from '@twofold/core/consistency/sync.ts'
 import { lambda } from '../lambda.ts'
 import { operation } from '../operation.ts'
+import { graph } from '../parts/graph.ts'
+import { queue } from '../parts/queue.ts'
 
 export const sync = operation({
   name: 'persistence.sync',
@@ -14,6 +16,7 @@ export const sync = operation({
   output: SyncAnswer,
   write: false,
   example: { operation: 'check', userId: 'alice' },
+  needs: [graph, queue],
   handle: (deps, input, caller) => syncStores(deps, caller, input),
 })
 

@@ -1,7 +1,8 @@
 import { type Outcome, type ProjectDeps, project } from '@twofold/core/graph/project.ts'
 import type { SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda'
 import { z } from 'zod'
-import { composed } from '../deps.ts'
+import { container } from '../container.ts'
+import { graph } from '../parts/graph.ts'
 
 /** A nudge: these ledger rows of a tenant are owed. It says which, never what: the writer reads that for itself. */
 export const GraphWrite = z.object({ tenant: z.uuid(), ids: z.array(z.uuid()).max(10_000) })
@@ -63,5 +64,10 @@ async function write(deps: ProjectDeps, tenant: string, messages: readonly Messa
   const failed = new Set(outcomes.filter(({ state }) => state === 'failed').map(({ id }) => id))
   return messages.filter(({ ids }) => ids.some((id) => failed.has(id))).map(({ messageId }) => messageId)
 }
+
+/** What it needs, as an operation says it of itself. */
+export const needs = [graph]
+
+const composed = container(needs)
 
 export const handler = async (event: SQSEvent) => graphWrites((await composed()).deps)(event)

@@ -9,11 +9,12 @@ import { internal } from '@twofold/operation/problem.ts'
 import { parseInput } from '@twofold/operation/read-input.ts'
 import { type Code, Refusal } from '@twofold/operation/refusal.ts'
 import type { SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda'
+import { container } from '../container.ts'
 import { addTurn } from '../conversations/add-turn.ts'
-import { composed } from '../deps.ts'
 import { add } from '../memories/add.ts'
 import { remove } from '../memories/delete.ts'
 import { update } from '../memories/update.ts'
+import { needsOf } from '../needs.ts'
 import { append } from '../sessions/append.ts'
 import { type DeadLetters, deadLetters } from './dead-letters.ts'
 import { type Arrived, type CloudEvent, eventOf, lineOf } from './event.ts'
@@ -146,6 +147,11 @@ const callerOf = (
   timings: new Timings(),
   signal,
 })
+
+/** What it needs, as an operation says it of itself. */
+export const needs = needsOf(Object.values(OPERATIONS))
+
+const composed = container(needs)
 
 export const handler = async (event: SQSEvent): Promise<SQSBatchResponse> => {
   const { deps, ingest: queue } = await composed()

@@ -1,4 +1,6 @@
 import { consolidateDue } from '@twofold/core/consolidation/schedule.ts'
+import { language } from '../parts/language.ts'
+import { queue } from '../parts/queue.ts'
 import { scheduled } from './scheduled.ts'
 import { forTenants } from './tenants.ts'
 
@@ -10,6 +12,7 @@ export const consolidate = scheduled({
   name: 'consolidate',
   every: 'CONSOLIDATE_INTERVAL_MS',
   longestMs: 50_000,
+  needs: [language, queue],
   work: (round) =>
     forTenants(round, [{ name: 'consolidate', work: (tenant) => consolidateDue(round.deps, tenant, MOST_NAMESPACES, round.signal) }]),
 })

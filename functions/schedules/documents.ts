@@ -1,4 +1,6 @@
 import { syncDue, tenantsWithDocuments } from '@twofold/core/documents/sync.ts'
+import { embedder } from '../parts/embedder.ts'
+import { queue } from '../parts/queue.ts'
 import { scheduled } from './scheduled.ts'
 import { forTenants } from './tenants.ts'
 
@@ -8,6 +10,7 @@ export const documents = scheduled({
   every: 'DOCUMENTS_INTERVAL_MS',
   // Less than the minute until the next.
   longestMs: 45_000,
+  needs: [embedder, queue],
   work(round) {
     const { deps } = round
     const waiting = (now: Date, most: number) => tenantsWithDocuments(deps.embedder.model, now, most)

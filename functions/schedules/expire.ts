@@ -3,6 +3,7 @@ import { collect } from '@twofold/core/entities/collect.ts'
 import { expire as expireMemories } from '@twofold/core/memories/expire.ts'
 import { squash } from '@twofold/core/memories/squash.ts'
 import { applyPolicies } from '@twofold/core/namespaces/apply-policies.ts'
+import { queue } from '../parts/queue.ts'
 import { scheduled } from './scheduled.ts'
 import { forTenants } from './tenants.ts'
 
@@ -16,6 +17,7 @@ export const expire = scheduled({
   name: 'expire',
   every: 'EXPIRE_INTERVAL_MS',
   longestMs: 20_000,
+  needs: [queue],
   work: (round) =>
     forTenants(round, [
       { name: 'policies', work: (tenant) => applyPolicies(round.deps, tenant) },

@@ -7,6 +7,7 @@ export const nightly = scheduled({
   name: 'nightly',
   every: 'NIGHTLY_HOUR',
   longestMs: 45_000,
+  needs: [],
   autoSync: true,
   work(round) {
     const { deps } = round

@@ -1,4 +1,5 @@
 import { retryOld } from '@twofold/core/graph/parked.ts'
+import { graph } from '../parts/graph.ts'
 import { scheduled } from './scheduled.ts'
 import { forTenants } from './tenants.ts'
 
@@ -12,6 +13,7 @@ export const poison = scheduled({
   name: 'poison',
   every: 'POISON_INTERVAL_MS',
   longestMs: 45_000,
+  needs: [graph],
   work(round) {
     const { deps } = round
     const before = new Date(deps.now().getTime() - PARKED_MS)

@@ -2,6 +2,7 @@ import { forgetAudit, retentionMs } from '@twofold/core/audit/forget.ts'
 import { forgetHistory, HISTORY_MS } from '@twofold/core/consistency/forget-history.ts'
 import { forgetRequests, REQUEST_MS } from '@twofold/core/forget-requests.ts'
 import { purgeTombstones, TOMBSTONE_MS } from '@twofold/core/graph/purge.ts'
+import { graph } from '../parts/graph.ts'
 import { scheduled } from './scheduled.ts'
 import { forTenants } from './tenants.ts'
 
@@ -13,6 +14,7 @@ export const purge = scheduled({
   name: 'purge',
   every: 'PURGE_INTERVAL_MS',
   longestMs: 20_000,
+  needs: [graph],
   work(round) {
     const { deps } = round
     const requests = async (tenant: string) => (await forgetRequests(deps, tenant, MOST_REQUESTS)) === MOST_REQUESTS

@@ -1,4 +1,7 @@
 import { backfill } from '@twofold/core/memories/backfill.ts'
+import { embedder } from '../parts/embedder.ts'
+import { extractor } from '../parts/extractor.ts'
+import { queue } from '../parts/queue.ts'
 import { scheduled } from './scheduled.ts'
 import { tenantsWith } from './tenants.ts'
 
@@ -11,6 +14,7 @@ export const reembed = scheduled({
   name: 'reembed',
   every: 'REEMBED_INTERVAL_MS',
   longestMs: 50_000,
+  needs: [embedder, extractor, queue],
   async work({ deps, signal }) {
     const [tenants] = await deps.db.across([tenantsWith({ name: 'models' }, deps.now(), MOST_TENANTS)])
     let memories = 0

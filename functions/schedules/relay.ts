@@ -1,5 +1,7 @@
 import { catchUp } from '@twofold/core/graph/catch-up.ts'
 import { sweepPending } from '@twofold/core/memories/pending.ts'
+import { graph } from '../parts/graph.ts'
+import { queue } from '../parts/queue.ts'
 import { scheduled } from './scheduled.ts'
 import { forTenants } from './tenants.ts'
 
@@ -12,6 +14,7 @@ export const relay = scheduled({
   every: 'RELAY_INTERVAL_MS',
   // Less than the minute until the next.
   longestMs: 20_000,
+  needs: [graph, queue],
   work: (round) =>
     forTenants(round, [
       { name: 'pending', work: (tenant) => sweepPending(round.deps, tenant) },

@@ -1,5 +1,7 @@
 import { DROPPED_MS, dropAgain, dropRetired, RETIRED_MS } from '@twofold/core/consistency/retire.ts'
 import { goOn } from '@twofold/core/consistency/run.ts'
+import { graph } from '../parts/graph.ts'
+import { queue } from '../parts/queue.ts'
 import { scheduled } from './scheduled.ts'
 import { forTenants } from './tenants.ts'
 
@@ -12,6 +14,7 @@ export const runs = scheduled({
   every: 'RUNS_INTERVAL_MS',
   // Less than the minute until the next.
   longestMs: 45_000,
+  needs: [graph, queue],
   work: (round) =>
     forTenants(round, [
       { name: 'runs', graph: true, work: (tenant) => goOn(round.deps, tenant, round) },

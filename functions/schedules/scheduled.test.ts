@@ -22,6 +22,7 @@ test('a round that is under way is not begun again, and the next one is once it 
   const [entered, leave] = [gate(), gate()]
   let rounds = 0
   const run = scheduled({
+    needs: [],
     ...declared,
     name,
     async work() {
@@ -42,7 +43,7 @@ test('a round that is under way is not begun again, and the next one is once it 
 
 test('of many that are started at once exactly one does the round', async () => {
   const leave = gate()
-  const run = scheduled({ ...declared, name, work: () => leave.promise.then(() => 'done') })
+  const run = scheduled({ needs: [], ...declared, name, work: () => leave.promise.then(() => 'done') })
   const started = Array.from({ length: 8 }, () => run(here.deps)())
   const skipped = new Promise<void>((resolve) => {
     let n = 0
@@ -55,8 +56,8 @@ test('of many that are started at once exactly one does the round', async () => 
 
 test('two schedules do not wait for each other', async () => {
   const leave = gate()
-  const long = scheduled({ ...declared, name: `${name}-long`, work: () => leave.promise })(here.deps)()
-  expect(await scheduled({ ...declared, name, work: async () => 'done' })(here.deps)()).toBe('done')
+  const long = scheduled({ needs: [], ...declared, name: `${name}-long`, work: () => leave.promise })(here.deps)()
+  expect(await scheduled({ needs: [], ...declared, name, work: async () => 'done' })(here.deps)()).toBe('done')
   leave.resolve()
   await long
 })
@@ -69,14 +70,14 @@ test('a killed holder costs its bounded time and no more', async () => {
     until,
     begun,
   ])
-  const run = scheduled({ ...declared, name, work: async () => 'done' })
+  const run = scheduled({ needs: [], ...declared, name, work: async () => 'done' })
   expect(await run(here.deps)()).toEqual({ skipped: true })
   here.pass(leaseMs(declared))
   expect(await run(here.deps)()).toBe('done')
 })
 
 test('what is due once a day is begun again when its process was killed, and not once it has come to its end', async () => {
-  const daily = scheduled({ ...declared, every: 'NIGHTLY_HOUR', name, work: async () => 'done' })
+  const daily = scheduled({ needs: [], ...declared, every: 'NIGHTLY_HOUR', name, work: async () => 'done' })
   const begun = here.deps.now().toISOString()
   await here.owner(`insert into twofold.schedules (name, holder, held_until, begun_at) values ($1, gen_random_uuid(), $2, $2)`, [
     name,
@@ -90,6 +91,7 @@ test('whoever lost his lease does not free that of the next', async () => {
   const [entered, leave] = [gate(), gate()]
   let rounds = 0
   const run = scheduled({
+    needs: [],
     ...declared,
     name,
     async work() {
@@ -112,6 +114,7 @@ test('whoever lost his lease does not free that of the next', async () => {
 
 test('a round knows when its time is over, and is told', async () => {
   const run = scheduled({
+    needs: [],
     ...declared,
     name,
     longestMs: 5,
@@ -127,6 +130,7 @@ test('a round knows when its time is over, and is told', async () => {
 test('a round whose process is to end breaks off, which is no failure, and frees the schedule', async () => {
   const stop = new AbortController()
   const run = scheduled({
+    needs: [],
     ...declared,
     name,
     async work({ signal }) {
@@ -144,6 +148,7 @@ test('a round that throws is logged and noted, frees the schedule, and throws', 
   const error = new TypeError('what it held')
   let broken = true
   const run = scheduled({
+    needs: [],
     ...declared,
     name,
     work: async () => {
@@ -164,6 +169,7 @@ test('what comes once a day is done once after its hour, however often it is sta
   let now = new Date('2100-01-01T02:59:59Z')
   const deps = { ...here.deps, now: () => now, settings: { ...here.deps.settings, nightlyHour: 3 } }
   const run = scheduled({
+    needs: [],
     name,
     every: 'NIGHTLY_HOUR',
     longestMs: 1000,
@@ -177,7 +183,7 @@ test('what comes once a day is done once after its hour, however often it is sta
 })
 
 test('what compares the stores by itself is left out where that is switched off', async () => {
-  const run = scheduled({ ...declared, name, autoSync: true, work: async () => 'done' })
+  const run = scheduled({ needs: [], ...declared, name, autoSync: true, work: async () => 'done' })
   expect(await run({ ...here.deps, settings: { ...here.deps.settings, autoSync: false } })()).toEqual({ skipped: true })
   expect(await noted()).toBeUndefined()
   expect(await run(here.deps)()).toBe('done')

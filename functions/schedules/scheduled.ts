@@ -1,7 +1,8 @@
 import type { Deps } from '@twofold/core/ports.ts'
 import { sql } from '@twofold/core/sql.ts'
-import { composed } from '../deps.ts'
+import { container } from '../container.ts'
 import type { INTERVALS } from '../env.ts'
+import { type AnyPart, holding } from '../needs.ts'
 
 /** What one round of a schedule has at hand. */
 export interface Round {
@@ -19,6 +20,8 @@ export interface Declared<T> {
   every: keyof typeof INTERVALS | 'NIGHTLY_HOUR'
   /** How long one round may take, in milliseconds. */
   longestMs: number
+  /** What its work needs; it gets nothing else. */
+  needs: readonly AnyPart[]
   /** Left out where ENABLE_AUTO_SYNC is false. */
   autoSync?: boolean
   work(round: Round): Promise<T>
@@ -48,7 +51,8 @@ export const leaseMs = ({ longestMs }: Pick<Declared<unknown>, 'longestMs'>): nu
  * Postgres, free again when the round ends, or at the end of the round's time when its process was killed.
  */
 export function scheduled<T>(declared: Declared<T>): Scheduled<T> {
-  const { name, every, longestMs, autoSync = false, work } = declared
+  const { name, every, longestMs, needs, autoSync = false, work } = declared
+  const [its, composed] = [holding(needs), container(needs)]
   const run =
     (deps: Deps) =>
     async (stop?: AbortSignal): Promise<T | Skipped> => {
@@ -67,7 +71,7 @@ export function scheduled<T>(declared: Declared<T>): Scheduled<T> {
         db.across([sql`select end_schedule(${name}, ${round}::uuid, ${deps.now().toISOString()}::timestamptz, ${failure})`])
       try {
         const timeout = AbortSignal.timeout(longestMs)
-        const done = await work({ deps, until: after(longestMs), signal: stop ? AbortSignal.any([timeout, stop]) : timeout })
+        const done = await work({ deps: its(deps), until: after(longestMs), signal: stop ? AbortSignal.any([timeout, stop]) : timeout })
         await end(null)
         return done
       } catch (error) {

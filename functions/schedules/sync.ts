@@ -1,4 +1,5 @@
 import { syncChanges } from '@twofold/core/consistency/by-itself.ts'
+import { graph } from '../parts/graph.ts'
 import { scheduled } from './scheduled.ts'
 import { forTenants } from './tenants.ts'
 
@@ -7,6 +8,7 @@ export const sync = scheduled({
   name: 'sync',
   every: 'SYNC_INTERVAL_MS',
   longestMs: 45_000,
+  needs: [graph],
   autoSync: true,
   work: (round) => forTenants(round, [{ name: 'changed', graph: true, work: (tenant) => syncChanges(round.deps, tenant, round) }]),
 })

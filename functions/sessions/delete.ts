@@ -4,6 +4,7 @@ import { answer } from '@twofold/operation/operation.ts'
 import { z } from 'zod'
 import { lambda } from '../lambda.ts'
 import { operation } from '../operation.ts'
+import { queue } from '../parts/queue.ts'
 
 export const remove = operation({
   name: 'sessions.delete',
@@ -14,6 +15,7 @@ export const remove = operation({
   input: z.strictObject({ id: Id }),
   output: z.object({ deleted: z.literal(true) }),
   ifMatch: true,
+  needs: [queue],
   handle: async (deps, { id }, caller) => {
     const { answer: deleted, replayed } = await deleteSession(deps, caller, id)
     return answer(deleted, { replayed })

@@ -5,6 +5,7 @@ import { answer } from '@twofold/operation/operation.ts'
 import { z } from 'zod'
 import { lambda } from '../lambda.ts'
 import { operation } from '../operation.ts'
+import { queue } from '../parts/queue.ts'
 
 export const end = operation({
   name: 'sessions.end',
@@ -17,6 +18,7 @@ export const end = operation({
   output: SessionAnswer,
   ifMatch: true,
   etag: ({ session }) => session.version,
+  needs: [queue],
   handle: async (deps, { id }, caller) => {
     const { answer: ended, replayed } = await endSession(deps, caller, id)
     return answer(ended, { replayed })

@@ -3,6 +3,7 @@ import { SessionInput, startSession } from '@twofold/core/sessions/start.ts'
 import { answer } from '@twofold/operation/operation.ts'
 import { lambda } from '../lambda.ts'
 import { operation } from '../operation.ts'
+import { queue } from '../parts/queue.ts'
 
 export const start = operation({
   name: 'sessions.start',
@@ -16,6 +17,7 @@ export const start = operation({
   status: 201,
   etag: ({ session }) => session.version,
   example: { appName: 'assistant', userId: 'alice', state: { 'session:step': 1 } },
+  needs: [queue],
   handle: async (deps, input, caller) => {
     const { answer: started, replayed } = await startSession(deps, caller, input)
     return answer(started, { replayed })

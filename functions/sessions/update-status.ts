@@ -5,6 +5,7 @@ import { answer } from '@twofold/operation/operation.ts'
 import { z } from 'zod'
 import { lambda } from '../lambda.ts'
 import { operation } from '../operation.ts'
+import { queue } from '../parts/queue.ts'
 
 export const updateStatus = operation({
   name: 'sessions.update_status',
@@ -18,6 +19,7 @@ export const updateStatus = operation({
   ifMatch: true,
   etag: ({ session }) => session.version,
   example: { id: 'today', status: 'active' },
+  needs: [queue],
   handle: async (deps, { id, status }, caller) => {
     const { answer: moved, replayed } = await moveSession(deps, caller, id, status)
     return answer(moved, { replayed })

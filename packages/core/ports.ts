@@ -215,7 +215,7 @@ export interface Audit {
   flush(): Promise<void>
 }
 
-/** Everything an operation stands on. Built once per process in `functions/deps.ts`; tests build their own. */
+/** Everything an operation stands on. Built once per process in `functions/assemble.ts`; tests build their own. */
 export interface Deps {
   db: Database
   graph: GraphPort

@@ -1,5 +1,7 @@
-import { type Composed, neo4jOf, sqsOf } from '@twofold/functions/deps.ts'
+import type { Composed } from '@twofold/functions/deps.ts'
 import type { Env } from '@twofold/functions/env.ts'
+import { neo4jOf } from '@twofold/functions/parts/graph.ts'
+import { sqsOf } from '@twofold/functions/parts/queue.ts'
 import { type SqsOptions, sqs } from '@twofold/functions/queues/sqs.ts'
 import { reasonOf } from './reason.ts'
 

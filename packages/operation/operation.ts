@@ -19,6 +19,11 @@ export const SCOPES = [
 export type Scope = (typeof SCOPES)[number]
 export type Method = 'get' | 'post' | 'put' | 'patch' | 'delete'
 
+/** A part of the deps that is there only for what needs it. */
+export interface Need<D> {
+  readonly name: keyof D & string
+}
+
 /** One thing a caller can ask for; route, validation, OpenAPI entry, Lambda and metrics labels all come from it. */
 export interface Declaration<D, I extends z.ZodType, O extends z.ZodType> {
   /** `noun.verb`, unique; the operation id and the metrics label. */
@@ -63,6 +68,8 @@ export interface Declaration<D, I extends z.ZodType, O extends z.ZodType> {
   etag?: (output: z.output<O>) => number | null
   /** A request as a caller would send it, for the documentation. */
   example?: z.input<I>
+  /** The parts of the deps that not every operation has; default: none of them. Where it is deployed it has these and no others. */
+  needs?: readonly Need<D>[]
   /** Throws a `Refusal` for every expected failure. Answers the output, or `answer(output, …)` when the status or a header depends on it. */
   handle: (deps: D, input: z.output<I>, caller: Caller) => Promise<z.input<O> | Answer<z.input<O>>> | z.input<O> | Answer<z.input<O>>
 }
@@ -75,6 +82,7 @@ export interface Operation<D, I extends z.ZodType, O extends z.ZodType> extends 
   readonly mediaType: string
   readonly maxBytes: number
   readonly deadlineMs: number
+  readonly needs: readonly Need<D>[]
 }
 
 /** An operation over these deps, whatever goes in and out. */
@@ -95,6 +103,7 @@ export function operation<D, I extends z.ZodType, O extends z.ZodType>(declarati
     mediaType: 'application/json',
     maxBytes: MIB,
     deadlineMs: 25_000,
+    needs: [],
     ...declaration,
   })
 }

@@ -2,25 +2,7 @@ import { ModelError } from '@twofold/core/failures.ts'
 import type { Embedder } from '@twofold/core/ports.ts'
 import { embedMany } from 'ai'
 import { openProvider, type ProviderOptions, readModel, reasonOf } from '../provider.ts'
-
-type Shorter = (dimensions: number) => NonNullable<Parameters<typeof embedMany>[0]['providerOptions']>
-
-const openai: Shorter = (dimensions) => ({ openai: { dimensions } })
-const google: Shorter = (dimensions) => ({ google: { outputDimensionality: dimensions } })
-
-/** What common models answer, and how those are asked that can answer shorter vectors. */
-const KNOWN: Record<string, { dimensions: number; shorter?: Shorter }> = {
-  'openai:text-embedding-3-small': { dimensions: 1536, shorter: openai },
-  'openai:text-embedding-3-large': { dimensions: 3072, shorter: openai },
-  'openai:text-embedding-ada-002': { dimensions: 1536 },
-  'google:gemini-embedding-001': { dimensions: 3072, shorter: google },
-  'mistral:mistral-embed': { dimensions: 1024 },
-  'cohere:embed-english-v3.0': { dimensions: 1024 },
-  'cohere:embed-multilingual-v3.0': { dimensions: 1024 },
-}
-
-/** The most that Postgres can index as `halfvec`. */
-const MOST_DIMENSIONS = 4_000
+import { dimensionsOf, type Embedding } from './dimensions.ts'
 
 /** Texts a call. 96 is the least of what providers allow (Cohere). */
 const TEXTS = 96
@@ -29,19 +11,13 @@ const CHARACTERS = 200_000
 /** Characters a piece: OpenAI reads 8,192 tokens of one input and refuses longer ones. */
 const PIECE = 6_000
 
-export interface ProviderEmbedderOptions extends ProviderOptions {
-  /** `provider:model` */
-  model: string
-  dimensions?: number
-}
-
 /**
  * Embeddings of any provider of the AI SDK, unit length. A text over 6,000 characters goes in pieces, whose mean it gets.
  * Never retries by itself. Throws `ModelError` when the provider fails, answers what is no vector of the expected
  * length, or has not answered before `signal` aborts; the error holds neither texts nor the provider's words.
  * Refuses to be made without a package, a base URL or dimensions that it needs.
  */
-export async function providerEmbedder(options: ProviderEmbedderOptions): Promise<Embedder & { close(): Promise<void> }> {
+export async function providerEmbedder(options: ProviderOptions & Embedding): Promise<Embedder & { close(): Promise<void> }> {
   const { provider, model } = readModel(options.model)
   const { dimensions, providerOptions } = dimensionsOf(options)
   const embeddingModel = (await openProvider(provider, options)).embeddingModel(model)
@@ -81,18 +57,6 @@ export async function providerEmbedder(options: ProviderEmbedderOptions): Promis
     },
     async close() {},
   }
-}
-
-function dimensionsOf({ model, dimensions }: ProviderEmbedderOptions) {
-  const known = KNOWN[model]
-  const wanted = dimensions ?? known?.dimensions
-  if (wanted === undefined) throw new Error(`How many dimensions ${model} answers is not known: set EMBEDDING_DIMENSIONS.`)
-  if (wanted > MOST_DIMENSIONS) throw new Error(`EMBEDDING_DIMENSIONS is ${wanted}; allowed is at most ${MOST_DIMENSIONS}.`)
-  if (!known || wanted === known.dimensions) return { dimensions: wanted }
-  if (!known.shorter || wanted > known.dimensions) {
-    throw new Error(`EMBEDDING_DIMENSIONS is ${wanted}; ${model} answers ${known.dimensions}${known.shorter ? ' or fewer' : ''}.`)
-  }
-  return { dimensions: wanted, providerOptions: known.shorter(wanted) }
 }
 
 /** Cut between characters, not within a surrogate pair. */

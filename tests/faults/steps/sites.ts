@@ -27,7 +27,7 @@ const TURNS = 'turns are not shown in the graph, and go in one statement list'
 
 /** What a process is made of, and what has no part in keeping both stores equal. */
 const ELSEWHERE: Record<string, string> = {
-  'functions/deps.ts': 'builds the ports; what it does by itself is to note that a key is in use',
+  'functions/assemble.ts': 'builds the ports; what it does by itself is to note that a key is in use',
   'packages/core/audit/': 'the audit is not shown in the graph; what is read is noted after the answer, and a part of that may be lost',
   'packages/core/conversations/cleanup.ts': TURNS,
   'packages/core/conversations/clear.ts': TURNS,
