@@ -31,7 +31,7 @@ const lose = async (tenant: Tenant, id: string) => {
 const gauges = async () => {
   const text = (await mine.get('/metrics')).text
   return Object.fromEntries(
-    [...text.matchAll(/^twofold_((?:agreement|owed|oldest|parked|drift|measured)\w*) (\S+)$/gm)].map(([, name, value]) => [
+    [...text.matchAll(/^twofold_((?:agreement|owed|oldest|parked|drift|database|measured)\w*) (\S+)$/gm)].map(([, name, value]) => [
       name,
       Number(value),
     ]),
@@ -42,11 +42,11 @@ test('where everything agrees the gauges say so, and nobody is alarmed', async (
   expect(await gauges()).toEqual({})
   await remember(mine, 2)
   await here.tenant()
-  const quiet = { owed: 0, parked: 0, oldestOwedMs: 0, drift: 0 }
+  const quiet = { owed: 0, parked: 0, oldestOwedMs: 0, drift: 0, bytes: expect.any(Number) }
   expect(await measure(here.deps)()).toEqual({ tenants: 2, lowest: 100, below90: 0, unknown: 0, ...quiet })
   expect(await gauges()).toEqual({
     ...{ agreement_min_percent: 100, agreement_below_90: 0, agreement_unknown: 0, owed: 0, oldest_owed_ms: 0, parked: 0, drift_open: 0 },
-    measured_at_seconds: expect.any(Number),
+    ...{ database_bytes: expect.any(Number), measured_at_seconds: expect.any(Number) },
   })
   expect(logged.filter(({ level }) => level === 'error')).toEqual([])
 })

@@ -162,6 +162,7 @@ export type Gauge =
   | 'twofold_oldest_owed_ms'
   | 'twofold_parked'
   | 'twofold_drift_open'
+  | 'twofold_database_bytes'
   | 'twofold_measured_at_seconds'
 
 /** Limits and defaults that are configuration; read from the environment by `functions/env.ts`, nowhere else. */

@@ -18,6 +18,8 @@ export interface Measured {
   oldestOwedMs: number
   parked: number
   drift: number
+  /** Of the database, with its indexes. */
+  bytes: number
 }
 
 /**
@@ -25,9 +27,10 @@ export interface Measured {
  * suffice for is counted as unknown; another round begins with others.
  */
 export async function measure(deps: Deps, { until, signal }: { until: Date; signal: AbortSignal }): Promise<Measured> {
-  const [[standing], tenants] = await deps.db.across([
+  const [[standing], [size], tenants] = await deps.db.across([
     sql<{ owed: number; oldest: string | null; parked: number; drift: number }>`
       select owed, iso(oldest_owed) as oldest, parked, drift from graph_standing_of_all()`,
+    sql<{ bytes: number }>`select pg_database_size(current_database())::float8 as bytes`,
     sql<{ tenant: string }>`select tenant from tenants_shuffled(${deps.id()})`,
   ])
   const now = deps.now()
@@ -42,6 +45,7 @@ export async function measure(deps: Deps, { until, signal }: { until: Date; sign
     lowest: known.length === 0 ? null : known.reduce((least, each) => Math.min(least, each)),
     below90: known.filter((each) => each < ALARM_PERCENT).length,
     unknown: tenants.length - known.length,
+    bytes: size?.bytes ?? 0,
     ...{ owed, parked, drift, oldestOwedMs: oldest === null ? 0 : Math.max(0, now.getTime() - Date.parse(oldest)) },
   }
   publish(deps, measured, now)
@@ -79,6 +83,7 @@ function publish({ gauge, log }: Deps, measured: Measured, now: Date): void {
   gauge('twofold_oldest_owed_ms', measured.oldestOwedMs)
   gauge('twofold_parked', measured.parked)
   gauge('twofold_drift_open', measured.drift)
+  gauge('twofold_database_bytes', measured.bytes)
   gauge('twofold_measured_at_seconds', now.getTime() / 1000)
   log.info('agreement.measured', { ...measured })
   if (measured.below90 > 0) log.error('agreement.below_90', { tenants: measured.below90, lowest: measured.lowest })
