@@ -1,104 +1,151 @@
-import { z } from 'zod'
+import { Resource } from 'sst/resource'
+import * as z from 'zod'
+import { probableTypos } from './typos.ts'
+import { DEPLOYMENT, linkOf, NAMES, type Name, type Need, SECRETS, VARIABLES, type Variable } from './variables.ts'
 
-/** The only reader of the environment. Every variable is checked at start; a bad one is named with what it was and what is allowed. */
+export { INTERVALS } from './variables.ts'
 
-const flag = (otherwise: boolean) =>
-  z
-    .enum(['true', 'false', '1', '0'], { error: 'true or false' })
-    .transform((value) => value === 'true' || value === '1')
-    .default(otherwise)
-const whole = (least: number, most: number, otherwise: number) =>
-  z
-    .string()
-    .regex(/^\d+$/, `a whole number from ${least} to ${most}`)
-    .transform(Number)
-    .refine((n) => n >= least && n <= most, `a whole number from ${least} to ${most}`)
-    .default(otherwise)
-const url = (...protocols: string[]) =>
-  z
-    .string()
-    .refine(
-      (value) => URL.canParse(value) && protocols.includes(new URL(value).protocol),
-      `a URL that begins with ${protocols.map((p) => `${p}//`).join(' or ')}`,
-    )
-const model = z.string().regex(/^(embedded|[a-z][a-z0-9-]*:.+)$/, 'embedded, or provider:model such as openai:text-embedding-3-small')
+/** The only reader of the environment and of SST's links. Every variable is checked at start; a bad one is named with what it was and what is allowed. */
 
-/** How often schedules run unless the environment says otherwise, in milliseconds. */
-export const INTERVALS = {
-  RELAY_INTERVAL_MS: 60_000,
-  RUNS_INTERVAL_MS: 60_000,
-  EXPIRE_INTERVAL_MS: 60_000,
-  REEMBED_INTERVAL_MS: 60_000,
-  CONSOLIDATE_INTERVAL_MS: 60_000,
-  DOCUMENTS_INTERVAL_MS: 60_000,
-  SYNC_INTERVAL_MS: 300_000,
-  MEASURE_INTERVAL_MS: 300_000,
-  POISON_INTERVAL_MS: 3_600_000,
-  PURGE_INTERVAL_MS: 3_600_000,
-} as const
-type Interval = keyof typeof INTERVALS
-const DAY_MS = 86_400_000
-const intervals = Object.fromEntries(Object.entries(INTERVALS).map(([name, ms]) => [name, whole(100, DAY_MS, ms)])) as {
-  [N in Interval]: ReturnType<typeof whole>
+type Variables = Record<string, string | undefined>
+type Table = Record<string, Variable>
+type Read<T extends Table> = { [N in keyof T]: z.output<T[N]['schema']> }
+export type Env = Read<typeof VARIABLES>
+
+/** What a function is linked to, by name, as SST hands it over. */
+export type Links = Record<string, { value?: unknown } | undefined>
+
+export interface Reader {
+  /** Without them those of this process, when the variables are its own. */
+  links?: Links
+  /** What whoever reads needs; without it, all there is. */
+  needs?: readonly Need[]
+  /** Whether this is for functions in the cloud. Without it, whether this process is one. */
+  deployed?: boolean
 }
 
-const Env = z.object({
-  DATABASE_URL: url('postgres:', 'postgresql:'),
-  DATABASE_HTTP_URL: url('http:', 'https:').optional(),
-  UPSTASH_REDIS_REST_URL: url('http:', 'https:').optional(),
-  UPSTASH_REDIS_REST_TOKEN: z.string().min(1).optional(),
-  NEO4J_URI: url('neo4j:', 'neo4j+s:', 'neo4j+ssc:', 'bolt:', 'bolt+s:', 'bolt+ssc:').optional(),
-  NEO4J_USERNAME: z.string().min(1).default('neo4j'),
-  NEO4J_PASSWORD: z.string().min(1).optional(),
-  NEO4J_DATABASE: z.string().min(1).default('neo4j'),
-  NEO4J_POOL_MIN: whole(1, 1000, 0).transform((n) => n || undefined),
-  NEO4J_POOL_MAX: whole(1, 1000, 0).transform((n) => n || undefined),
-  GRAPH_QUEUE_URL: url('http:', 'https:').optional(),
-  INGEST_QUEUE_URL: url('http:', 'https:').optional(),
-  AWS_ENDPOINT_URL_SQS: url('http:', 'https:').optional(),
-  AWS_LAMBDA_FUNCTION_NAME: z.string().optional(),
-  AWS_REGION: z.string().min(1).default('us-east-1'),
-  AWS_ACCESS_KEY_ID: z.string().min(1).optional(),
-  AWS_SECRET_ACCESS_KEY: z.string().min(1).optional(),
-  AWS_SESSION_TOKEN: z.string().min(1).optional(),
-  EMBEDDING_MODEL: model.default('embedded'),
-  EMBEDDING_DIMENSIONS: whole(1, 4000, 0).transform((n) => n || undefined),
-  LANGUAGE_MODEL: model.default('embedded'),
-  OPENAI_API_KEY: z.string().min(1).optional(),
-  OPENAI_BASE_URL: url('http:', 'https:').optional(),
-  ENABLE_GRAPH_STORE: flag(true),
-  ROLLBACK_ON_PARTIAL_FAILURE: flag(false),
-  ENABLE_AUTO_SYNC: flag(true),
-  ...intervals,
-  NIGHTLY_HOUR: whole(0, 23, 3),
-  RETRY_ATTEMPTS: whole(1, 10, 3),
-  RETRY_DELAY_MS: whole(1, 10_000, 50),
-  MEMORY_TTL_HOURS: whole(1, 87_600, 24),
-  MEMORY_MAX_CONTEXT_LENGTH: whole(1, 500, 50),
-  AUDIT_RETENTION_DAYS: whole(1, 36_500, 365),
-  AUDIT_FLUSH_MS: whole(10, 60_000, 1000),
-  SESSION_EVENTS_KEPT: whole(0, 1_000_000, 1000),
-  TWOFOLD_OPERATOR_KEY: z.string().min(16, 'at least 16 characters').optional(),
-  LOG_LEVEL: z.enum(['info', 'warn', 'error', 'silent'], { error: 'info, warn, error or silent' }).default('warn'),
-})
-export type Env = z.infer<typeof Env>
+/** Whether this process is a function in the cloud. */
+export const inLambda = (variables: Variables = process.env): boolean => Boolean(variables.AWS_LAMBDA_FUNCTION_NAME)
 
-const SECRET = /KEY|TOKEN|UR[LI]|PASSWORD/
+/** Reads and checks the variables, and where one is not set the link that says it; throws one error with a line for each bad one. */
+export function readEnv(variables: Variables = process.env, reader: Reader = {}): Env {
+  const { links = variables === process.env ? linked() : {}, needs, deployed = inLambda(variables) } = reader
+  const told: Variables = { ...fromLinks(links), ...set(variables) }
+  const [env, bad] = read(VARIABLES, told, variables)
+  return sound(env, [...bad, ...together(told, deployed, (need) => needs?.includes(need) ?? true)], probableTypos(variables, links))
+}
 
-/** Whether this process is a function of the cloud, which serves one invocation at a time. */
-export const inLambda = (): boolean => process.env.AWS_LAMBDA_FUNCTION_NAME !== undefined
+export interface Stage {
+  /** What its functions will read, as far as whoever deploys says it. */
+  env: Env
+  /** The settings among that, as they were said; what was not said is left out. */
+  settings: Record<string, string>
+  deployment: Read<typeof DEPLOYMENT>
+  /** What was probably meant otherwise; it stops nothing. */
+  typos: string[]
+}
 
-/** Reads and checks the variables; throws one error with a line for each bad one. */
-export function readEnv(variables: Record<string, string | undefined> = process.env): Env {
-  const given = Object.fromEntries(Object.entries(variables).filter(([, value]) => value !== undefined && value !== ''))
-  const parsed = Env.safeParse(given)
-  if (parsed.success) return parsed.data
-  const lines = parsed.error.issues.map((issue) => {
-    const name = String(issue.path[0])
-    const value = given[name]
-    const was = value === undefined ? 'is not set' : SECRET.test(name) ? 'is set to something else' : `is "${value}"`
-    const allowed = issue.message.replace(/^Invalid input.*received undefined$/, 'a value')
-    return `${name} ${was}; allowed is ${allowed}.`
+/**
+ * What the stage that is being deployed is told: settings by the variables, secrets as SST hands them to its config. Throws
+ * one error with a line for each that its functions could not use, before anything is made.
+ */
+export function readStage(variables: Variables = process.env): Stage {
+  const given = set(variables)
+  const named = NAMES.filter((name) => VARIABLES[name].kind === 'setting' && given[name] !== undefined)
+  const settings = Object.fromEntries(named.map((name) => [name, given[name] as string]))
+  const secrets = Object.fromEntries(SECRETS.map((name) => [name, variables[`SST_SECRET_${linkOf(name)}`]]))
+  const told = { ...settings, ...secrets }
+  const [env, bad] = read(VARIABLES, set(told), told)
+  const [deployment, alsoBad] = read(DEPLOYMENT, given, variables)
+  const typos = probableTypos(variables)
+  const called = (name: string) => (SECRETS.includes(name as Name) ? `${name} (the secret ${linkOf(name as Name)})` : name)
+  const both = env && deployment && { env, deployment }
+  return { ...sound(both, [...bad, ...together(set(told), true, () => true), ...alsoBad], typos, called), settings, typos }
+}
+
+/** What this process was given that was probably meant otherwise; it stops nothing. */
+export const misspelt = (): string[] => probableTypos(process.env, linked())
+
+/** What is wrong with one variable: what it was, and what is allowed. */
+interface Bad {
+  name: string
+  was: string
+  allowed: string
+  /** Wrong only together with this one, which is said first where it is wrong itself. */
+  since?: Name
+}
+
+/** Of each variable what was found first. */
+function sound<T>(value: T | null, bad: readonly Bad[], typos: readonly string[], called = (name: string) => name): T {
+  if (value !== null && bad.length === 0) return value
+  const firsts = bad.filter(({ name, since }, i) => bad.findIndex((each) => each.name === name || each.name === since) >= i)
+  const lines = [...firsts.map(({ name, was, allowed }) => `${called(name)} ${was}; allowed is ${allowed}.`), ...typos]
+  throw new Error(`The configuration cannot be used:\n${lines.map((line) => `  ${line}`).join('\n')}`)
+}
+
+/** Empty counts as not set. */
+const set = (variables: Variables): Variables => Object.fromEntries(Object.entries(variables).filter(([, value]) => value))
+
+const fromLinks = (links: Links): Variables =>
+  Object.fromEntries(
+    SECRETS.flatMap((name) => {
+      const value = links[linkOf(name)]?.value
+      return typeof value === 'string' && value !== '' ? [[name, value]] : []
+    }),
+  )
+
+function linked(): Links {
+  try {
+    return { ...(Resource as unknown as Links) }
+  } catch (error) {
+    throw new Error(
+      'The links of this function cannot be read: SST_KEY or the file that SST_KEY_FILE names is not what it was deployed with.',
+      {
+        cause: error,
+      },
+    )
+  }
+}
+
+function read<T extends Table>(table: T, told: Variables, raw: Variables): [Read<T> | null, Bad[]] {
+  const shape = Object.fromEntries(Object.entries(table).map(([name, { schema }]) => [name, schema]))
+  const parsed = z.object(shape).safeParse(told)
+  if (parsed.success) return [parsed.data as Read<T>, []]
+  const bad = parsed.error.issues.map(({ path: [first], message }) => {
+    const name = String(first)
+    return { name, was: was(name, told[name] ?? raw[name], table[name]?.kind === 'secret'), allowed: message }
   })
-  throw new Error(`The configuration cannot be used:\n${[...new Set(lines)].map((line) => `  ${line}`).join('\n')}`)
+  return [null, bad]
+}
+
+/** A secret's value is never told, nor a URL's, which may hold one. */
+function was(name: string, value: string | undefined, secret: boolean): string {
+  if (value === undefined) return 'is not set'
+  if (value === '') return 'is empty'
+  return secret || name.includes('URL') ? 'is set to something else' : `is "${value}"`
+}
+
+/** The providers of models that the functions' bundles hold. */
+const BUNDLED = /^openai(-compatible)?:/
+
+/** What only shows in several variables together. */
+function together(told: Variables, deployed: boolean, needs: (need: Need) => boolean): Bad[] {
+  const needed = (name: Name, since: Name, why = `${since} is set`): Bad[] =>
+    told[name] ? [] : [{ name, was: 'is not set', allowed: `a value, since ${why}`, since }]
+  const pair = (name: Name, other: Name) => (told[other] ? needed(name, other) : [])
+  const ofModel = (name: 'EMBEDDING_MODEL' | 'LANGUAGE_MODEL', called: boolean): Bad[] => {
+    const model = told[name] ?? 'embedded'
+    if (deployed && !BUNDLED.test(model))
+      return [
+        { name, was: was(name, told[name], false), allowed: 'openai:… or openai-compatible:… in the cloud, where no other provider is' },
+      ]
+    if (called && model.startsWith('openai:')) return needed('OPENAI_API_KEY', name, `${name} is "${model}"`)
+    return called && model.startsWith('openai-compatible:') ? needed('OPENAI_BASE_URL', name, `${name} is "${model}"`) : []
+  }
+  return [
+    ...pair('UPSTASH_REDIS_REST_TOKEN', 'UPSTASH_REDIS_REST_URL'),
+    ...pair('UPSTASH_REDIS_REST_URL', 'UPSTASH_REDIS_REST_TOKEN'),
+    ...ofModel('EMBEDDING_MODEL', needs('embedder')),
+    ...ofModel('LANGUAGE_MODEL', needs('extractor') || needs('language')),
+  ]
 }
