@@ -15,7 +15,7 @@ import { add } from '../memories/add.ts'
 import { remove } from '../memories/delete.ts'
 import { update } from '../memories/update.ts'
 import { needsOf } from '../needs.ts'
-import { append } from '../sessions/append.ts'
+import { append } from '../sessions/append-event.ts'
 import { type DeadLetters, deadLetters } from './dead-letters.ts'
 import { type Arrived, type CloudEvent, eventOf, lineOf } from './event.ts'
 
