@@ -2,8 +2,9 @@ import type { APIGatewayProxyEventV2, Context } from 'aws-lambda'
 import { Hono } from 'hono'
 import { handle, type LambdaContext, type LambdaEvent } from 'hono/aws-lambda'
 import { fieldsOf, parameters } from './fields.ts'
+import { fit } from './fit.ts'
 import type { AnyOperation } from './operation.ts'
-import { perform, refuse, type Surroundings } from './perform.ts'
+import { type Around, perform, refuse, type Surroundings } from './perform.ts'
 import { readInput } from './read-input.ts'
 import { Refusal } from './refusal.ts'
 
@@ -60,18 +61,29 @@ export function serve<D>(
 
 const wrongMethod = (allow: string[]) => new Refusal('method_not_allowed', `This route takes ${allow.join(', ')}.`, { allow })
 
-/** The Lambda handler of one operation, for events of an API Gateway HTTP API (payload 2.0) or a function URL. */
+/** The Lambda handler of one operation, for events of an API Gateway HTTP API (payload 2.0) or a function URL. Refuses `too_large` where the answer is. */
 export function lambdaHandler<D>(operation: AnyOperation<D>, around: Surroundings<D>) {
-  const answer = handle(serve([operation], around))
+  const answer = handle(serve([operation], { ...around, fit }))
   return (event: APIGatewayProxyEventV2, context?: Context) => answer(mended(event, operation), context as LambdaContext | undefined)
 }
 
 /** The same of an endpoint, at whatever path the event came. */
 export function lambdaEndpoint<D>(path: `/${string}`, endpoint: Endpoint, around: Surroundings<D>) {
-  const answer = handle(serve([], around, { [path]: endpoint }))
+  const answer = handle(serve([], around, { [path]: (request) => fitting(request, endpoint, around) }))
   return (event: APIGatewayProxyEventV2, context?: Context) => {
     const body = event.requestContext.http.method === 'GET' ? null : event.body
     return answer({ ...event, rawPath: path, body } as unknown as LambdaEvent, context as LambdaContext | undefined)
+  }
+}
+
+async function fitting(request: Request, endpoint: Endpoint, around: Around): Promise<Response> {
+  const answered = await endpoint(request)
+  try {
+    const { status, headers } = answered
+    const reply = await fit({ status, headers: Object.fromEntries(headers), body: await answered.text() }, request.headers)
+    return new Response(reply.body || null, reply)
+  } catch (error) {
+    return refuse(request, around, error as Refusal)
   }
 }
 

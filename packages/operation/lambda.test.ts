@@ -1,7 +1,11 @@
+import { randomBytes } from 'node:crypto'
+import { gunzipSync } from 'node:zlib'
 import type { APIGatewayProxyEventV2 } from 'aws-lambda'
-import { expect, test } from 'vitest'
-import { lambdaHandler } from './http.ts'
+import { describe, expect, test } from 'vitest'
+import * as z from 'zod'
+import { lambdaEndpoint, lambdaHandler } from './http.ts'
 import { add, desk, get, KEY } from './notes.fixture.ts'
+import { operation } from './operation.ts'
 
 /** As an HTTP API sends it: the path decoded, the query as it came. */
 function event(method: string, rawPath: string, more: Partial<APIGatewayProxyEventV2> = {}): APIGatewayProxyEventV2 {
@@ -66,4 +70,72 @@ test('refusals of a Lambda are problems too', async () => {
   expect([other.statusCode, JSON.parse(other.body).code]).toEqual([405, 'method_not_allowed'])
   const large = { headers: { ...KEY, 'content-type': 'application/json' }, body: `{"content":"${'x'.repeat(1024 * 1024)}"}` }
   expect((await lambdaHandler(add, around)(event('POST', '/v1/notes', large))).statusCode).toBe(413)
+})
+
+describe('an answer larger than Lambda hands over', () => {
+  const MOST = 6_291_556
+  /** An operation that answers so much. */
+  const answering = (text: string) =>
+    operation({
+      name: 'notes.text',
+      method: 'get',
+      path: '/v1/notes',
+      scope: null,
+      summary: 'All of it.',
+      input: z.strictObject({}),
+      output: z.object({ text: z.string() }),
+      handle: () => ({ text }),
+    })
+  const ask = (text: string, accepted?: string) =>
+    lambdaHandler(
+      answering(text),
+      desk().around,
+    )(event('GET', '/v1/notes', { headers: { ...KEY, ...(accepted && { 'accept-encoding': accepted }) } }))
+  const bytes = (answer: unknown) => Buffer.byteLength(JSON.stringify(answer))
+  const words = 'so it goes, "again" and again\n'.repeat(250_000)
+
+  test('goes as it is as long as it fits', async () => {
+    const answer = await ask('x'.repeat(6_000_000))
+    expect([answer.statusCode, answer.isBase64Encoded, answer.headers['content-encoding']]).toEqual([200, false, undefined])
+    expect(bytes(answer)).toBeLessThan(MOST)
+  })
+
+  test.each([undefined, 'gzip, deflate, br', 'br;q=1.0, *;q=0.1'])('goes compressed to who takes %s', async (accepted) => {
+    const answer = await ask(words, accepted)
+    expect([answer.statusCode, answer.isBase64Encoded]).toEqual([200, true])
+    expect(answer.headers).toMatchObject({ 'content-encoding': 'gzip', 'content-type': 'application/json', vary: 'Accept-Encoding' })
+    expect(bytes(answer)).toBeLessThan(MOST)
+    expect(JSON.parse(gunzipSync(Buffer.from(answer.body, 'base64')).toString())).toEqual({ text: words })
+  })
+
+  test.each(['identity', 'br', 'gzip;q=0', 'gzip; q=0, *'])('is refused to who takes only %s', async (accepted) => {
+    const answer = await ask(words, accepted)
+    expect([answer.statusCode, JSON.parse(answer.body)]).toMatchObject([
+      413,
+      { code: 'too_large', detail: expect.stringContaining('gzip') },
+    ])
+  })
+
+  test('is refused when it does not fit compressed either', async () => {
+    const answer = await ask(randomBytes(6_000_000).toString('base64'))
+    expect([answer.statusCode, JSON.parse(answer.body)]).toMatchObject([
+      413,
+      { code: 'too_large', detail: expect.stringContaining('fewer') },
+    ])
+  })
+
+  test('is the same of an endpoint', async () => {
+    const { around } = desk()
+    const asked = (text: string, status = 200) =>
+      lambdaEndpoint(
+        '/mcp',
+        async () => new Response(text, { status, headers: { 'content-type': 'application/json' } }),
+        around,
+      )(event('POST', '/mcp', { body: '{}' }))
+    expect(await asked('{}')).toMatchObject({ statusCode: 200, body: '{}', isBase64Encoded: false })
+    expect(await asked('', 202)).toMatchObject({ statusCode: 202, body: '' })
+    const large = await asked(JSON.stringify(words))
+    expect(gunzipSync(Buffer.from(large.body, 'base64')).toString()).toBe(JSON.stringify(words))
+    expect(await asked(randomBytes(6_000_000).toString('base64'))).toMatchObject({ statusCode: 413 })
+  })
 })

@@ -40,6 +40,8 @@ export interface Surroundings<D> {
   log: Log
   /** Called after each request. Must not throw. */
   observe?: (observation: Observation) => void
+  /** What a reply becomes before it is handed over; a refusal takes its place. */
+  fit?: (reply: Reply, asked: Headers) => Promise<Reply>
   /** SHA-256 of the key that `scope: 'operator'` asks for; without one, those operations are refused. */
   operatorKeyHash?: Buffer | null
 }
@@ -70,7 +72,8 @@ export function perform<D>(operation: AnyOperation<D>, asked: Asked, around: Sur
       const input = parseInput(operation.input, given)
       const implied = operation.write && headed.idempotency === null ? asked.implied?.(requestHashOf(operation, given)) : undefined
       const caller = callerOf(operation, { ...headed, ...(implied && { idempotency: implied }) }, given, { requestId, timings, signal })
-      return render(operation, await operation.handle(await around.deps(), input, caller))
+      const reply = render(operation, await operation.handle(await around.deps(), input, caller))
+      return around.fit?.(reply, asked.headers) ?? reply
     }),
   )
 }

@@ -28,7 +28,7 @@ export const internal = (cause: unknown): Refusal =>
 export interface Reply {
   status: number
   headers: Record<string, string>
-  body: string | null
+  body: string | Uint8Array<ArrayBuffer> | null
 }
 
 /** The problem document (RFC 9457) of a refusal, with the headers that its code asks for. */

@@ -2,6 +2,7 @@ import type { Caller } from '@twofold/operation/caller.ts'
 import { introduce } from '../keys/introduce.ts'
 import { inside } from '../namespaces/inside.sql.ts'
 import { below, exactly, granted } from '../namespaces/namespace.ts'
+import { firstOf } from '../page.ts'
 import type { Deps, Range } from '../ports.ts'
 import { type Statement, sql } from '../sql.ts'
 import { type Document, type STATUSES, sha256 } from './document.ts'
@@ -30,14 +31,15 @@ export async function rangesOf(deps: Deps, caller: Caller, place: Place): Promis
   return granted((await introduce(deps, caller, null)).grants)
 }
 
-/** Documents by id, which is by creation; a page goes on after the last id of the one before it. Refuses `forbidden` outside of the grant. */
+/** Documents by id, which is by creation; a page goes on after the last id of the one before it. Fewer than `limit` where they are large. Refuses `forbidden` outside of the grant. */
 export async function listDocuments(deps: Deps, caller: Caller, listing: Listing): Promise<{ items: Document[]; next: string | null }> {
   const ranges = await rangesOf(deps, caller, listing)
   const where = sql`${conditionOf(listing, ranges, deps.embedder.model)} and ${when(listing.after ?? undefined, sql`d.id > ${listing.after}::uuid`)}
     order by d.id limit ${listing.limit + 1}::int`
   const { rows } = await deps.db.asCaller(caller, ranges, [selectDocument(where, deps.embedder.model)])
-  const items = rows[0].slice(0, listing.limit).map(({ document }) => document)
-  return { items, next: rows[0].length > listing.limit ? (items.at(-1)?.id ?? null) : null }
+  const page = firstOf(rows[0], listing.limit)
+  const items = page.rows.map(({ document }) => document)
+  return { items, next: page.more ? (items.at(-1)?.id ?? null) : null }
 }
 
 const when = (given: unknown, condition: Statement): Statement => (given === undefined ? sql`true` : condition)

@@ -1,6 +1,7 @@
 import type { Caller } from '@twofold/operation/caller.ts'
 import { Refusal } from '@twofold/operation/refusal.ts'
 import { createPatch } from 'rfc6902'
+import { firstOf } from '../page.ts'
 import type { Deps } from '../ports.ts'
 import { type Statement, sql } from '../sql.ts'
 import type { Memory } from './memory.ts'
@@ -27,7 +28,7 @@ interface HistoryPage {
 
 /**
  * Every version of a memory, newest first, with who made it, when, by what and why; deleted ones too, until they are deleted
- * for good. Where versions were squashed, the next one says how many.
+ * for good. Where versions were squashed, the next one says how many. Fewer than `limit` where they are large.
  */
 export const history = (deps: Deps, caller: Caller, id: string, page: HistoryPage) => historyWhich(deps, caller, byId(id), page)
 
@@ -47,8 +48,8 @@ export async function historyWhich(
       order by v.version desc limit ${page.limit + 1}::int`,
   ])
   const versions = rows[1].map((item, i) => ({ ...item, squashed: item.version - 1 - (rows[1][i + 1]?.version ?? 0) }))
-  const items = versions.slice(0, page.limit)
-  return { items, next: versions.length > page.limit ? (items.at(-1)?.version ?? null) : null }
+  const { rows: items, more } = firstOf(versions, page.limit)
+  return { items, next: more ? (items.at(-1)?.version ?? null) : null }
 }
 
 /**

@@ -2,6 +2,7 @@ import type { Caller } from '@twofold/operation/caller.ts'
 import { introduce } from '../keys/introduce.ts'
 import { inside } from '../namespaces/inside.sql.ts'
 import { below, exactly, granted } from '../namespaces/namespace.ts'
+import { firstOf } from '../page.ts'
 import type { Deps, Range } from '../ports.ts'
 import { type Statement, sql } from '../sql.ts'
 import { currentAt, live, unexpired } from './live.sql.ts'
@@ -34,7 +35,8 @@ const rangesOf = (input: { namespace?: string; namespacePrefix?: string }): Rang
 /**
  * Memories by id, which is by creation; a page goes on after the last id of the one before it, whatever was written
  * meanwhile. Without a namespace it covers what the key was last known to be granted, as ranges that an index knows (the
- * database checks again that it still is): a narrow key would otherwise read all of its tenant.
+ * database checks again that it still is): a narrow key would otherwise read all of its tenant. Fewer than `limit` where
+ * they are large.
  */
 export async function list(deps: Deps, caller: Caller, listing: Listing): Promise<{ items: Memory[]; next: string | null }> {
   const ranges = rangesOf(listing) ?? granted((await introduce(deps, caller, null)).grants)
@@ -42,8 +44,9 @@ export async function list(deps: Deps, caller: Caller, listing: Listing): Promis
   const { rows } = await deps.db.asCaller(caller, ranges, [
     listing.asOf === undefined ? current(listing, ranges, now) : past(listing, listing.asOf, ranges, now),
   ])
-  const items = rows[0].slice(0, listing.limit).map((row) => row.memory)
-  return { items, next: rows[0].length > listing.limit ? (items.at(-1)?.id ?? null) : null }
+  const page = firstOf(rows[0], listing.limit)
+  const items = page.rows.map((row) => row.memory)
+  return { items, next: page.more ? (items.at(-1)?.id ?? null) : null }
 }
 
 type Row = { memory: Memory }

@@ -1,7 +1,5 @@
+import { MOST_BYTES } from '../page.ts'
 import { type Statement, sql } from '../sql.ts'
-
-/** Of one answer, over what it lists: Lambda takes 6 MB. */
-export const MOST_BYTES = 4 * 1024 * 1024
 
 /**
  * The first `limit` of `rows`, which have `bytes` and are asked for one more than that; fewer when they are large, but
