@@ -1,41 +1,32 @@
 import { readFile } from 'node:fs/promises'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { all, type Client, caughtUp, client, eventually } from '../client.ts'
-import { KEY, makeHome, type Process, start } from '../process.ts'
-import { openParts } from '../real/parts.ts'
+import { openService, type Service } from './open.ts'
 
 /** What people do with it, on the service as they start it, with the models that come with it. */
 
 /** Processes start here, which a busy machine takes its time for. */
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 })
 
-let away: () => Promise<void>
-let service: Process
+let service: Service
 let asks: Client
 beforeAll(async () => {
-  // On real servers for all of it, where the tests are given some.
-  const parts = process.env.TEST_SQS_URL ? await openParts() : null
-  const home = parts ? { path: await parts.home(), remove: parts.close } : await makeHome()
-  away = home.remove
-  service = await start(home.path, { ...parts?.postgres, ...parts?.redis, ...parts?.neo4j, ...parts?.queue })
-  asks = client(service.url, KEY)
+  service = await openService()
+  asks = service.asks
   // The model is loaded by the first who needs it.
   await eventually(
     async () => (await asks.post('/v1/memories/search', { userId: 'nobody', query: 'anything' })).json.degraded,
     (degraded) => degraded.length === 0,
   )
 })
-afterAll(async () => {
-  await service.end('SIGTERM')
-  await away()
-})
+afterAll(() => service.close())
 
 const example = async (name: string) => JSON.parse(await readFile(new URL(`../../examples/${name}.json`, import.meta.url), 'utf8'))
 const found = async (asks: Client, query: object): Promise<string[]> =>
   (await asks.post('/v1/memories/search', query)).json.results.map((result: any) => result.memory.content)
 
 test('a fact is remembered, found by meaning, changed, found as it is and as it was, deleted and brought back', async () => {
-  const place = { userId: 'alice' }
+  const place = { userId: service.own('alice') }
   const made = await asks.post('/v1/memories', {
     ...place,
     content: 'Our head office is in Lisbon, near the river.',
@@ -78,26 +69,27 @@ test('a fact is remembered, found by meaning, changed, found as it is and as it 
 
   expect((await asks.del(`/v1/memories/${id}?hard=true`)).json).toMatchObject({ deleted: true, hard: true })
   expect((await asks.get(`/v1/memories/${id}/history`)).status).toBe(404)
-  expect((await asks.get('/v1/memories?userId=alice')).json.items).toHaveLength(1)
+  expect((await asks.get(`/v1/memories?userId=${place.userId}`)).json.items).toHaveLength(1)
 })
 
 test('a whole conversation is taken in at once, answers questions by meaning, words and connection, and both stores agree', async () => {
+  const namespace = `project:${service.own('example')}`
   const { turns } = await example('conversation')
   const questions: { question: string; answeredBy: string[]; leadsTo?: string[] }[] = await example('questions')
   const items = turns.map(({ speaker, at, text }: any) => ({
-    namespace: 'project:example',
+    namespace,
     content: text,
     speaker,
     occurredAt: at,
     type: 'episodic',
   }))
-  const headers = { 'idempotency-key': 'the-whole-conversation' }
+  const headers = { 'idempotency-key': service.own('the-whole-conversation') }
   const taken = (await asks.post('/v1/memories/batch', { items }, { headers })).json.items
   expect(taken.filter(({ ok }: any) => !ok)).toEqual([])
   const again = await asks.post('/v1/memories/batch', { items }, { headers })
   expect(again.headers.get('idempotency-replayed')).toBe('true')
   expect(again.json.items.map(({ memory }: any) => memory.id)).toEqual(taken.map(({ memory }: any) => memory.id))
-  expect(await all(asks, '/v1/memories?namespace=project:example')).toHaveLength(turns.length)
+  expect(await all(asks, `/v1/memories?namespace=${namespace}`)).toHaveLength(turns.length)
 
   const { metrics } = await caughtUp(asks)
   expect(metrics).toMatchObject({
@@ -107,7 +99,7 @@ test('a whole conversation is taken in at once, answers questions by meaning, wo
     syncPercentage: 100,
   })
   for (const { question, answeredBy, leadsTo = [] } of questions) {
-    const query = { namespace: 'project:example', query: question, limit: 5, expand: { hops: 2 } }
+    const query = { namespace, query: question, limit: 5, expand: { hops: 2 } }
     const { results } = (await asks.post('/v1/memories/search', query)).json
     const times = results.map(({ memory }: any) => Date.parse(memory.occurredAt))
     for (const time of answeredBy) expect([question, times.slice(0, 5).includes(Date.parse(time))]).toEqual([question, true])
@@ -118,7 +110,8 @@ test('a whole conversation is taken in at once, answers questions by meaning, wo
 test('two users of one product, each with his own key, never meet: not by search, list, id, entity or graph', async () => {
   const said = 'Project Apollo is led by Maria Santos at Acme Corporation.'
   const users = await Promise.all(
-    ['bob', 'bobby'].map(async (name) => {
+    ['bob', 'bobby'].map(async (each) => {
+      const name = service.own(each)
       const made = await asks.post('/v1/keys', {
         name,
         scopes: ['memories:read', 'memories:write', 'graph:read'],
