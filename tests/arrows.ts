@@ -44,7 +44,8 @@ const DRIVERS: readonly [RegExp, RegExp][] = [
 
 /** Operations hand over to a verb of core; only what nobody asked for finds its own work. */
 const SQL_IN_FUNCTIONS = /^functions\/(assemble|schedules\/[^/]+)\.ts$/
-const READS_ENVIRONMENT = /^(functions\/env|packages\/(local|bench)\/(start|demo|mcp|sync|run|generate)|packages\/servers\/[^/]+)\.ts$/
+const READS_ENVIRONMENT =
+  /^(functions\/env|packages\/(local|bench)\/(start|demo|mcp|migrate|sync|run|generate)|packages\/servers\/[^/]+)\.ts$/
 /** What is derived from the code and committed. */
 const GENERATED = ['openapi.json']
 /** Providers of models are packages that people add themselves. */

@@ -1,0 +1,65 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+import { hashKey } from '@twofold/operation/read-caller.ts'
+import { readMigrations } from '@twofold/postgres/migrate.ts'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { type TestDatabase, testDatabase } from './sql/fixture.ts'
+
+const COMMAND = fileURLToPath(new URL('migrate.ts', import.meta.url))
+vi.setConfig({ testTimeout: 120_000 })
+
+let database: TestDatabase
+beforeAll(async () => {
+  database = await testDatabase()
+})
+afterAll(() => database.close())
+
+async function migrate(args: string[], variables: Record<string, string> = {}) {
+  const { PATH, HOME } = process.env
+  const told = {
+    DATABASE_URL: database.url,
+    DATABASE_HTTP_URL: database.fetchEndpoint,
+    DATABASE_OWNER_URL: database.owner.url,
+    EMBEDDING_MODEL: 'openai:text-embedding-3-small',
+    OPENAI_API_KEY: 'none is asked',
+    ...variables,
+  }
+  const child = spawn(process.execPath, [COMMAND, ...args], { env: { PATH, HOME, ...told }, stdio: ['ignore', 'pipe', 'pipe'] })
+  let [out, err] = ['', '']
+  child.stdout.setEncoding('utf8').on('data', (text) => {
+    out += text
+  })
+  child.stderr.setEncoding('utf8').on('data', (text) => {
+    err += text
+  })
+  const [code] = await once(child, 'close')
+  return { code, out, err }
+}
+
+test('an empty database gets every migration, the index of its model and its first key; again there is nothing to do', async () => {
+  const first = await migrate(['--tenant', 'acme'])
+  expect([first.code, first.err]).toEqual([0, ''])
+  const names = (await readMigrations()).map(({ name }) => name)
+  expect(first.out).toContain(`applied ${names.join(', ')}\n`)
+  expect(first.out).toContain('vectors of openai:text-embedding-3-small with 1536 dimensions are indexed\n')
+  const key = first.out.trim().split('\n').at(-1) as string
+  const of = 'select t.name, k.scopes::text from twofold.api_keys k join twofold.tenants t on t.id = k.tenant_id where k.hash = $1::bytea'
+  expect(await database.sql(of, [`\\x${hashKey(key).toString('hex')}`])).toEqual([{ name: 'acme', scopes: '{admin}' }])
+
+  const again = await migrate(['--tenant', 'acme'])
+  expect([again.code, again.err]).toEqual([0, ''])
+  expect(again.out).toContain('Postgres: up to date\n')
+  expect(again.out).toContain('The tenant acme is there already')
+  expect(again.out).not.toContain('tf_')
+})
+
+test.each([
+  ['a variable that is not right', [], { DATABASE_URL: 'nowhere' }, 'DATABASE_URL'],
+  ['an option that there is not', ['--surprise'], {}, "Unknown option '--surprise'"],
+  ['a database that does not answer', [], { DATABASE_HTTP_URL: 'http://127.0.0.1:9/sql' }, 'no answer'],
+])('%s ends it with a sentence', async (_, args, variables, says) => {
+  const { code, out, err } = await migrate(args, variables)
+  expect([code, out]).toEqual([1, ''])
+  expect(err).toContain(says)
+})
