@@ -208,6 +208,13 @@ export class Channel {
     this.#access = access
   }
 
+  /** Another one, to read at the same time what this one has written. */
+  beside(): Channel {
+    const channel = new Channel(this.#client, 'READ')
+    channel.#bookmarks = this.#session?.lastBookmarks() ?? this.#bookmarks
+    return channel
+  }
+
   get session(): DriverSession {
     this.#session ??= this.#client.open(this.#access, this.#bookmarks)
     return this.#session

@@ -1,5 +1,5 @@
 import type { Projection } from '@twofold/core/graph/port.ts'
-import neo4j from 'neo4j-driver'
+import neo4j, { type Integer } from 'neo4j-driver'
 
 /** One statement and what it is given. Nothing of a caller's is ever part of the text. */
 export interface Cypher<Row = Record<string, unknown>> {
@@ -25,3 +25,17 @@ export const scalars = (properties: Scalars): Record<string, unknown> =>
   Object.fromEntries(
     Object.entries(properties).map(([name, value]) => [name, Number.isSafeInteger(value) ? neo4j.int(value as number) : value]),
   )
+
+/** Before a match of nodes that lie in buckets: their index is asked once for each run of them, a look at all is one. */
+export const IN_BUCKETS = { unwind: 'unwind $spans as span\n', condition: 'n.bucket >= span[0] and n.bucket <= span[1]' }
+
+/** The first and the last of each run of buckets, for `IN_BUCKETS`. */
+export function spansOf(buckets: readonly number[]): [Integer, Integer][] {
+  const spans: [number, number][] = []
+  for (const bucket of [...new Set(buckets)].sort((a, b) => a - b)) {
+    const last = spans.at(-1)
+    if (last?.[1] === bucket - 1) last[1] = bucket
+    else spans.push([bucket, bucket])
+  }
+  return spans.map(([first, last]) => [neo4j.int(first), neo4j.int(last)])
+}

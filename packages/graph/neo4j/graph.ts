@@ -4,13 +4,12 @@ import { Session } from '../session.ts'
 import { apply, purge } from './apply.cypher.ts'
 import { Channel, Client, rowsOf } from './client.ts'
 import { Clock } from './clock.ts'
-import type { Cypher } from './cypher.ts'
 import { type Neo4jOptions, type Neo4jServer, openDriver } from './driver.ts'
 import { dropSome } from './drop.cypher.ts'
 import { count, hold, shownOf } from './held.cypher.ts'
 import { migrate } from './migrate.ts'
 import { prune } from './prune.cypher.ts'
-import { claimants, findStrays, readHeads, sumUp } from './sums.cypher.ts'
+import { claimants, findStrays, type Query, readHeads, sumUp } from './sums.cypher.ts'
 import { traverse } from './traverse.cypher.ts'
 
 export type { Neo4jOptions, Neo4jServer } from './driver.ts'
@@ -35,28 +34,37 @@ class Neo4jSession extends Session {
  */
 export function neo4jGraph(options: Neo4jOptions): Neo4jGraph {
   const client = new Client(options)
-  const { now } = options
+  const { now, pool } = options
 
-  /** One call of the port, by itself or in its session: `work` is given what runs a statement there. */
+  /** One call of the port, by itself or in its session: `work` is given what runs a statement there, and what runs one at the same time. */
   async function call<T>(
     step: string,
     tenant: string,
     options: GraphOptions,
     access: SessionMode,
-    work: (query: <Row>(cypher: Cypher<Row>) => Promise<Row[]>) => Promise<T>,
+    work: (query: Query, beside: Query) => Promise<T>,
   ): Promise<T> {
     const { session } = options
+    const inChannel = (channel: Channel, clock: Clock): Promise<T> => {
+      const query: Query = (cypher) => client.run(step, clock, cypher, channel)
+      const beside: Query = (cypher) => {
+        const other = channel.beside()
+        return client.run(step, clock, cypher, other).finally(() => other.close())
+      }
+      return work(query, pool.max > 1 ? beside : query)
+    }
     if (session === undefined) {
-      const [channel, clock] = [new Channel(client, access), new Clock(options)]
-      return work((cypher) => client.run(step, clock, cypher, channel)).finally(() => channel.close())
+      const channel = new Channel(client, access)
+      return inChannel(channel, new Clock(options)).finally(() => channel.close())
     }
     if (!(session instanceof Neo4jSession)) throw new Error(`${step}: the session is not one of this graph`)
     return session.call(step, tenant, options, async (limits) => {
       const clock = new Clock(limits)
-      if (session.mode === 'reuse') return work((cypher) => client.run(step, clock, cypher, session.channel))
+      if (session.mode === 'reuse') return inChannel(session.channel, clock)
       session.transaction ??= await client.begin(step, clock, session.channel)
       const { transaction } = session
-      return work((cypher) => client.within(step, clock, () => rowsOf(transaction.run(cypher.text, cypher.parameters))))
+      const query: Query = (cypher) => client.within(step, clock, () => rowsOf(transaction.run(cypher.text, cypher.parameters)))
+      return work(query, query)
     })
   }
 
@@ -78,7 +86,7 @@ export function neo4jGraph(options: Neo4jOptions): Neo4jGraph {
       return (await call('held', tenant, options, 'READ', (query) => query(cypher))).map(shownOf)
     },
     sums: (tenant, subjects, options) =>
-      call('sums', tenant, options, 'READ', (query) => sumUp(query, tenant, subjects, options.generations[0] as number)),
+      call('sums', tenant, options, 'READ', (...queries) => sumUp(queries, tenant, subjects, options.generations[0] as number)),
     heads: (tenant, which, options) =>
       call('heads', tenant, options, 'READ', (query) => readHeads(query, tenant, which, options.generations[0] as number)),
     strays: (tenant, most, options) =>

@@ -1,6 +1,6 @@
 import type { Edge, GraphCounts, NodeKind, Shown } from '@twofold/core/graph/port.ts'
 import neo4j from 'neo4j-driver'
-import { type Cypher, EDGES, KIND, OWNED_BY } from './cypher.ts'
+import { type Cypher, EDGES, IN_BUCKETS, KIND, OWNED_BY, spansOf } from './cypher.ts'
 
 const { int } = neo4j
 
@@ -32,7 +32,7 @@ export const hold = (
   const parameters = {
     tenant,
     generation: int(generation),
-    ...(ids ? { ids: which.ids } : { buckets: which.map((bucket) => int(bucket)) }),
+    ...(ids ? { ids: which.ids } : { spans: spansOf(which) }),
   }
   return { text: ids ? HOLD.ids : HOLD.buckets, parameters }
 }
@@ -41,8 +41,8 @@ export const hold = (
 const END = (x: string): string =>
   `case when ${x}:Node and ${x}.tenant = $tenant and ${x}.generation = $generation then ${x}.id else '' end`
 
-const held = (condition: string): string => `cypher 5
-match (n:Node) where n.tenant = $tenant and n.generation = $generation and ${condition} and n.id is not null and n.subject is not null
+const held = (condition: string, unwind = ''): string => `cypher 5
+${unwind}match (n:Node) where n.tenant = $tenant and n.generation = $generation and ${condition} and n.id is not null and n.subject is not null
 optional call (n) {
   ${OWNED_BY('n.id', '$generation', (edge) => `${edge} return r, ${END('a')} as from, ${END('b')} as to`).join('\n  union all ')}
 }
@@ -50,7 +50,7 @@ with n, r, from, to order by type(r), from, to, r.type
 with n, collect(case when r is not null then {type: type(r), from: from, to: to, relation: coalesce(r.type, ''), namespace: r.namespace, confidence: r.confidence} end) as edges
 return properties(n) as properties, labels(n) as labels, edges
 order by n.id`
-const HOLD = { buckets: held('n.bucket in $buckets'), ids: held('n.id in $ids') }
+const HOLD = { buckets: held(IN_BUCKETS.condition, IN_BUCKETS.unwind), ids: held('n.id in $ids') }
 
 const KINDS = new Map<string, NodeKind>([
   ['Memory', 'memory'],

@@ -69,7 +69,7 @@ describe('the graph in Neo4j', () => {
     }
     expect(await asked()).toEqual({ statements: 3, odd: 0 })
     await ask('match (n:Node {tenant: $tenant, id: $turin}) set n.more = 1, n.than = 2', { tenant, turin })
-    expect(await asked()).toEqual({ statements: 4, odd: 1 })
+    expect(await asked()).toEqual({ statements: 5, odd: 1 })
   })
 
   describe('other transactions', () => {

@@ -2,7 +2,7 @@ import { GraphStoreError } from '@twofold/core/failures.ts'
 import type { BucketSum, Head, StrayEdge, Which } from '@twofold/core/graph/port.ts'
 import type { Range } from '@twofold/core/ports.ts'
 import neo4j from 'neo4j-driver'
-import { type Cypher, EDGES, OWNED_BY } from './cypher.ts'
+import { type Cypher, EDGES, IN_BUCKETS, OWNED_BY, spansOf } from './cypher.ts'
 
 const { int } = neo4j
 export type Query = <Row>(cypher: Cypher<Row>) => Promise<Row[]>
@@ -78,19 +78,35 @@ type Added = Partial<BucketSum> & { tail?: string | null }
 type Quick = Record<'nodes' | 'whole' | 'high' | 'low' | 'revisions', number> & { bucket: number | null }
 type Numbers = Record<'all' | 'leaving' | 'ending' | 'named' | 'shown' | 'gone' | 'tombstones' | 'absent' | 'places', number>
 
-/** Edges go by the id that asserts them; its last ten bits are its bucket. */
-export async function sumUp(query: Query, tenant: string, subjects: readonly Range[] | null, generation: number): Promise<BucketSum[]> {
+/**
+ * Edges go by the id that asserts them; its last ten bits are its bucket. They are added up beside the nodes: 100,000
+ * memories with three edges each take 170 ms there, and 270 for the nodes.
+ */
+export async function sumUp(
+  [query, beside]: readonly [query: Query, beside: Query],
+  tenant: string,
+  subjects: readonly Range[] | null,
+  generation: number,
+): Promise<BucketSum[]> {
   const parameters = { tenant, generation: int(generation), types: EDGES, ranges: subjects ?? [] }
   if (subjects === null) {
-    const quick = await quickly(query, parameters)
-    if (quick) return added(quick)
+    const [nodes, edges] = await Promise.all([
+      plainNodes(query, parameters),
+      beside<Added & { edges: number }>({ text: QUICK.edges, parameters }),
+    ])
+    const known = sum(edges.map((row) => row.edges))
+    if (nodes && nodes.leaving === known && nodes.ending === known) return added([...nodes.placed, ...edges])
   }
   const { nodes, edges } = subjects === null ? SUMS.all : SUMS.some
-  return added([...(await query<Added>({ text: nodes, parameters })), ...(await query<Added>({ text: edges, parameters }))])
+  const both = await Promise.all([query<Added>({ text: nodes, parameters }), beside<Added>({ text: edges, parameters })])
+  return added(both.flat())
 }
 
-/** Null where something needs the long way: what no projection leaves. */
-async function quickly(query: Query, parameters: Record<string, unknown>): Promise<Added[] | null> {
+/** The nodes by bucket, and how many edges leave them and end there; null where something needs the long way: what no projection leaves. */
+async function plainNodes(
+  query: Query,
+  parameters: Record<string, unknown>,
+): Promise<{ placed: Added[]; leaving: number; ending: number } | null> {
   const nodes = await query<Quick>({ text: QUICK.nodes, parameters }).catch((error: unknown) => {
     // A word where there should be a number cannot be added.
     if (error instanceof GraphStoreError && !error.retryable) return null
@@ -101,10 +117,8 @@ async function quickly(query: Query, parameters: Record<string, unknown>): Promi
   const { all, leaving, ending, named, shown, gone, tombstones, absent, places } = numbers as Numbers
   const placed = nodes.filter((row): row is Quick & { bucket: number } => row.bucket !== null)
   const standing = sum(placed.map((row) => row.nodes))
-  if (named !== all || shown !== standing || gone !== tombstones || absent !== places || all !== standing + gone + absent) return null
-  const edges = await query<Added & { edges: number }>({ text: QUICK.edges, parameters })
-  const known = sum(edges.map((row) => row.edges))
-  return leaving === known && ending === known ? [...placed, ...edges] : null
+  const odd = named !== all || shown !== standing || gone !== tombstones || absent !== places || all !== standing + gone + absent
+  return odd ? null : { placed, leaving, ending }
 }
 
 const sum = (numbers: readonly number[]): number => numbers.reduce((all, number) => all + number, 0)
@@ -134,18 +148,18 @@ with n, count(r) as degree
 return n.id as id, elementId(n) as handle, n.subject as subject, n.bucket as bucket, n.revision as revision, n.digestHigh as high, n.digestLow as low,
   ${SHOWN} as shown, ${ODD} as odd, degree order by toStringOrNull(n.id)`
 
-const HEADS = (condition: string, more = ''): string =>
-  `cypher 5\nmatch (n:Node) where n.tenant = $tenant and n.generation = $generation and ${condition}${more}${HEAD}`
+const HEADS = (condition: string, { unwind = '', more = '' } = {}): string =>
+  `cypher 5\n${unwind}match (n:Node) where n.tenant = $tenant and n.generation = $generation and ${condition}${more}${HEAD}`
 
 const TEXTS = {
   ids: HEADS('n.id in $ids'),
-  buckets: HEADS('n.bucket in $buckets'),
-  strays: HEADS(`(${ODD} or (n.subject is not null and not n.bucket in range(0, 1023)))`, '\nwith n limit $most'),
+  buckets: HEADS(IN_BUCKETS.condition, IN_BUCKETS),
+  strays: HEADS(`(${ODD} or (n.subject is not null and not n.bucket in range(0, 1023)))`, { more: '\nwith n limit $most' }),
 }
 
 export async function readHeads(query: Query, tenant: string, which: Which, generation: number): Promise<Head[]> {
   const ids = 'ids' in which
-  const parameters = { tenant, generation: int(generation), ...(ids ? { ids: which.ids } : { buckets: which.buckets.map((b) => int(b)) }) }
+  const parameters = { tenant, generation: int(generation), ...(ids ? { ids: which.ids } : { spans: spansOf(which.buckets) }) }
   return (await query<HeadRow>({ text: TEXTS[ids ? 'ids' : 'buckets'], parameters })).map(headOf)
 }
 
