@@ -10,8 +10,8 @@ import { Broken } from './model.ts'
 import { Stage } from './stage.ts'
 import type { Place } from './stores.ts'
 
-/** Operations in one run, each run on a tenant of its own. */
-export const LENGTH = 40
+/** Operations in one run, each run on a tenant of its own: short ones meet more beginnings, long ones what comes of much. */
+export const LENGTHS = { short: 40, long: 200 }
 /** Rounds of sweeps, hours apart, within which everything must be done. */
 const ROUNDS = 12
 const HOUR = 3600 * 1000
@@ -59,8 +59,6 @@ const rounded = (facts: object) => JSON.parse(JSON.stringify(facts, (_, x) => (t
 
 /** Runs that are tried, and shrunk, by one seed. */
 export const RUNS = 25
-/** Operations by one seed. */
-export const PER_SEED = RUNS * LENGTH
 
 /** How long a counterexample is made smaller. */
 const SHRINKING_MS = 300_000
@@ -72,10 +70,10 @@ const SHRINKING_MS = 300_000
 export function soak(
   { storesOf }: Pick<Place, 'storesOf'>,
   seed: number,
-  { path, found }: { path?: string; found?: () => boolean } = {},
+  { length, path, found }: { length: number; path?: string; found?: () => boolean },
 ): Promise<fc.RunDetails<[Command[]]>> {
   let failed = Number.POSITIVE_INFINITY
-  const property = fc.asyncProperty(new Commands(LENGTH), async (commands) => {
+  const property = fc.asyncProperty(new Commands(length), async (commands) => {
     if (Date.now() - failed > SHRINKING_MS || (failed === Number.POSITIVE_INFINITY && found?.())) return
     try {
       await holds(storesOf, commands)
@@ -93,15 +91,21 @@ export function soak(
  */
 export async function soakAll(
   places: readonly Place[],
-  { seed, wanted, until = Number.POSITIVE_INFINITY, done }: { seed: number; wanted: number; until?: number; done?(seeds: number): void },
+  {
+    seed,
+    length,
+    wanted,
+    until = Number.POSITIVE_INFINITY,
+    done,
+  }: { seed: number; length: number; wanted: number; until?: number; done?(seeds: number): void },
 ): Promise<string | null> {
   let [next, ended] = [0, 0]
   let failure: string | null = null
   let failing = false
   const lane = async (place: Place) => {
     while (!failing && next < wanted && Date.now() < until) {
-      const details = await soak(place, seed + next++, { found: () => failing })
-      if (details.failed) failure ??= told(details)
+      const details = await soak(place, seed + next++, { length, found: () => failing })
+      if (details.failed) failure ??= told(details, length)
       else if (!failing) done?.(++ended)
       failing ||= details.failed
     }
@@ -111,8 +115,8 @@ export async function soakAll(
 }
 
 /** What failed, with what replays it. */
-export function told({ seed, counterexamplePath, counterexample, errorInstance }: fc.RunDetails<[Command[]]>): string {
+export function told({ seed, counterexamplePath, counterexample, errorInstance }: fc.RunDetails<[Command[]]>, length: number): string {
   const steps = counterexample?.[0].map((command, i) => `${i + 1}. ${JSON.stringify(command)}`) ?? []
   const error = errorInstance instanceof Error ? errorInstance.stack : String(errorInstance)
-  return [`seed ${seed} failed; npm run soak -- --seed ${seed} --path ${counterexamplePath}`, ...steps, error].join('\n')
+  return [`seed ${seed} failed; npm run soak -- --length ${length} --seed ${seed} --path ${counterexamplePath}`, ...steps, error].join('\n')
 }

@@ -1,5 +1,5 @@
 import { cpus, loadavg } from 'node:os'
-import { LENGTH, PER_SEED } from './property.ts'
+import { RUNS } from './property.ts'
 
 /** A row of the table: what one start of the command did. */
 export interface Stretch {
@@ -15,16 +15,18 @@ interface Soaked {
   /** The first, and how many were done. */
   seed: number
   seeds: number
+  /** Operations in one run. */
+  length: number
   seconds: number
   failed: string | null
 }
 
-export function stretch({ graph, seed, seeds, seconds, failed }: Soaked): Stretch {
-  const done = seeds * PER_SEED
+export function stretch({ graph, seed, seeds, length, seconds, failed }: Soaked): Stretch {
+  const done = seeds * RUNS * length
   const last = seed + seeds - 1
   const machine = `${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}, load ${loadavg()[2]?.toFixed(1)}`
   const cells = [
-    ...[new Date().toISOString().slice(0, 10), graph, COUNT.format(done), `${seed} to ${last}`],
+    ...[new Date().toISOString().slice(0, 10), graph, COUNT.format(done), `${seed} to ${last}`, length],
     ...[`${Math.round(seconds / 60)} min`, Math.round(done / seconds), machine, failed === null ? 'none' : '1'],
   ]
   return { operations: done, last, row: `| ${cells.join(' | ')} |` }
@@ -43,10 +45,10 @@ export function report(stretches: readonly Stretch[], failed: string | null): st
   return `# The random soak
 
 Made by \`npm run soak -- --write\`. What is done, what goes wrong and what must hold afterwards is said in [README.md](README.md).
-The truth is in native Postgres. ${COUNT.format(stretches.reduce((sum, { operations }) => sum + operations, 0))} operations in all, in runs of ${LENGTH}.
+The truth is in native Postgres. ${COUNT.format(stretches.reduce((sum, { operations }) => sum + operations, 0))} operations in all.
 
-| date | graph | operations | seeds | time | a second | machine | failures |
-|---|---|---|---|---|---|---|---|
+| date | graph | operations | seeds | in runs of | time | a second | machine | failures |
+|---|---|---|---|---|---|---|---|---|
 ${stretches.map(({ row }) => row).join('\n')}
 ${failed === null ? '' : `\n\`\`\`\n${failed}\n\`\`\`\n`}`
 }

@@ -2,16 +2,17 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import type { Running } from '@twofold/servers/server.ts'
 import { servers, startKept } from '@twofold/servers/servers.ts'
-import { LENGTH, PER_SEED, RUNS, soak, soakAll, told } from './property.ts'
+import { LENGTHS, RUNS, soak, soakAll, told } from './property.ts'
 import { report, stretch, stretchesOf } from './report.ts'
 import type { Place } from './stores.ts'
 
 // npm run soak: random operations and faults on the servers that TEST_… name, else on those of `npm run servers`.
 
-const USAGE = `npm run soak -- [--operations 1000000] [--minutes n] [--seed n] [--lanes 3] [--write]
+const USAGE = `npm run soak -- [--operations 1000000] [--minutes n] [--seed n] [--length 200] [--lanes 3] [--write]
   --operations  how many, on native Postgres and Neo4j
   --minutes     ends after so many, however many they were
-  --seed        the first seed, each is ${RUNS} runs of ${LENGTH} operations; the default goes on after the last in tests/soak/SOAK.md
+  --seed        the first seed, each is ${RUNS} runs; the default goes on after the last in tests/soak/SOAK.md
+  --length      operations in one run; the default is ${LENGTHS.long}
   --path        replays what a failure named, with its --seed
   --lanes       how many runs at a time
   --tables      keeps the graph in tables of Postgres
@@ -22,6 +23,7 @@ const { values } = parseArgs({
     operations: { type: 'string', default: '1000000' },
     minutes: { type: 'string', default: 'Infinity' },
     seed: { type: 'string' },
+    length: { type: 'string', default: String(LENGTHS.long) },
     lanes: { type: 'string', default: '3' },
     path: { type: 'string' },
     tables: { type: 'boolean', default: false },
@@ -32,13 +34,15 @@ const { values } = parseArgs({
 const page = new URL('SOAK.md', import.meta.url)
 const before = stretchesOf(readFileSync(page, 'utf8'))
 const following = String((before.at(-1)?.last ?? 0) + 1)
-const [operations, minutes, seed, lanes] = [values.operations, values.minutes, values.seed ?? following, values.lanes].map(Number) as [
-  number,
-  number,
-  number,
-  number,
-]
-if (values.help || [operations, minutes, seed, lanes].some((n) => !(n > 0))) {
+const [operations, minutes, seed, length, lanes] = [
+  values.operations,
+  values.minutes,
+  values.seed ?? following,
+  values.length,
+  values.lanes,
+].map(Number) as [number, number, number, number, number]
+const perSeed = RUNS * length
+if (values.help || [operations, minutes, seed, length, lanes].some((n) => !(n > 0))) {
   process.stderr.write(`${USAGE}\n`)
   process.exit(values.help ? 0 : 1)
 }
@@ -71,30 +75,31 @@ async function serve(name: 'postgres' | 'neo4j'): Promise<void> {
 }
 
 async function replay(path: string): Promise<string | null> {
-  const details = await soak(places[0] as Place, seed, { path })
-  return details.failed ? told(details) : null
+  const details = await soak(places[0] as Place, seed, { length, path })
+  return details.failed ? told(details, length) : null
 }
 
 async function all(): Promise<string | null> {
   const begun = Date.now()
-  const wanted = Math.ceil(operations / PER_SEED)
+  const wanted = Math.ceil(operations / perSeed)
   // Written as it goes on, so that a stretch that is cut off counts as far as it came.
   const write = (seeds: number, failed: string | null) => {
     const graph = values.tables ? 'tables' : 'Neo4j'
-    const figures = report([...before, stretch({ graph, seed, seeds, seconds: (Date.now() - begun) / 1000, failed })], failed)
+    const figures = report([...before, stretch({ graph, seed, seeds, length, seconds: (Date.now() - begun) / 1000, failed })], failed)
     if (values.write) writeFileSync(page, figures)
     return figures
   }
   let seeds = 0
   const failed = await soakAll(places, {
     seed,
+    length,
     wanted,
     until: begun + minutes * 60_000,
     done(n) {
       seeds = n
-      const rate = (n * PER_SEED) / (Date.now() - begun)
-      const left = Math.min(((wanted - n) * PER_SEED) / rate, begun + minutes * 60_000 - Date.now())
-      say(`${n * PER_SEED} operations, ${Math.round(rate * 1000)} a second, ${Math.max(0, Math.ceil(left / 60_000))} min left`)
+      const rate = (n * perSeed) / (Date.now() - begun)
+      const left = Math.min(((wanted - n) * perSeed) / rate, begun + minutes * 60_000 - Date.now())
+      say(`${n * perSeed} operations, ${Math.round(rate * 1000)} a second, ${Math.max(0, Math.ceil(left / 60_000))} min left`)
       write(n, null)
     },
   })

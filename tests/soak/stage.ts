@@ -249,7 +249,9 @@ export class Stage {
       this.#none(result.inconsistencies)
     } catch (error) {
       const excluded = operation === 'rebuild' && all && clear && error instanceof Refusal && error.code === 'conflict'
-      if (!excluded && !(flight.troubled && error instanceof PersistenceError)) throw error
+      // Whoever stands still for longer than his lease is overtaken.
+      const overtaken = flight.troubled && error instanceof Refusal && error.code === 'conflict'
+      if (!excluded && !overtaken && !(flight.troubled && error instanceof PersistenceError)) throw error
     }
   }
 

@@ -1,6 +1,6 @@
 import type { Caller } from '@twofold/operation/caller.ts'
 import { Refusal } from '@twofold/operation/refusal.ts'
-import { z } from 'zod'
+import * as z from 'zod'
 import { below, Name, NamespacePrefix } from '../namespaces/namespace.ts'
 import type { Deps } from '../ports.ts'
 import { type Difference, Finding } from './finding.ts'
@@ -67,7 +67,7 @@ const LONGEST_MS = 15_000
  * Compares both stores where the caller may look, repairs what differs or rebuilds the graph, as asked for. Postgres wins:
  * what stands nowhere in it is removed from the graph, or adopted into it. What does not end within this request goes on by
  * itself. Refuses `forbidden` for a namespace that no grant covers, `conflict` (with its `runId`) for a rebuild of all
- * beside another, `unavailable` while the graph is off or out of reach.
+ * beside another or a run that another process went on with when this one stood still, `unavailable` while the graph is off or out of reach.
  */
 export async function sync(deps: Deps, caller: Caller, input: SyncInput): Promise<SyncAnswer> {
   if (!deps.settings.graphEnabled) throw new Refusal('unavailable', 'The graph is switched off in this deployment.')

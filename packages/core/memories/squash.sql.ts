@@ -31,10 +31,7 @@ export interface Squashing {
  * version of the same text shares goes over to that one. Rows are looked up one by one, and their ids named where they are
  * written: joins read all versions of the tenant.
  */
-export const squashNext = (
-  { namespace, keep, daily, since, after }: Due,
-  { now, next, memories, versions }: Squashing,
-): Statement => sql`
+export const squashNext = ({ namespace, keep, daily, since, after }: Due, { now, next, memories, versions }: Squashing): Statement => sql`
   with due as materialized (
     select p.namespace from namespace_policies p
     where p.tenant_id = current_tenant() and p.namespace = ${namespace} and iso(p.updated_at) = ${since} and p.squash_at <= ${now}::timestamptz
