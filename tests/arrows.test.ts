@@ -75,6 +75,7 @@ test.each([
     'imports @neondatabase/serverless, which only ^packages\\/postgres\\/ may',
   ],
   ['packages/core/a.ts', `import _ from 'lodash/fp'`, 'imports lodash, which its package.json does not declare'],
+  ['packages/core/a.ts', `import { z } from 'zod'`, 'imports { z } of zod, and not * as z'],
   ['packages/local/wire.ts', 'const key = process.env.KEY', 'reads process.env'],
   ['packages/core/a.ts', 'const { KEY } = process.env', 'reads process.env'],
   ['packages/core/a.ts', `import { env } from 'node:process'`, 'imports an environment'],
@@ -92,7 +93,7 @@ test.each([
 })
 
 test.each([
-  ['packages/core/a.ts', `import { Refusal } from '@twofold/operation/refusal.ts'; import { z } from 'zod'; const at = new Date(0)`],
+  ['packages/core/a.ts', `import { Refusal } from '@twofold/operation/refusal.ts'; import * as z from 'zod'; const at = new Date(0)`],
   ['packages/cache/a.ts', `import type { Cache } from '@twofold/core/ports.ts'; import { ModelError } from '@twofold/core/failures.ts'`],
   ['packages/cache/a.ts', `import { type Cache } from '@twofold/core/ports.ts'; const at = Date.now()`],
   ['functions/deps.ts', `import { connect } from '@twofold/postgres/connect.ts'`],

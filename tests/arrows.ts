@@ -25,7 +25,7 @@ const ROOMS: Record<string, Allowed> = {
 }
 
 /** The composition root sees every room but those that only development has: what is made everywhere, and the parts that some need. */
-const ROOT_FILES = /^functions\/(assemble|deps|needs|parts\/\w+)\.ts$/
+const ROOT_FILES = /^functions\/(assemble|container|deps|needs|parts\/\w+)\.ts$/
 const OF_DEVELOPMENT = ['local', 'servers', 'bench']
 
 /** Which packages speak to the world outside, and the only place for each. */
@@ -50,6 +50,8 @@ const READS_ENVIRONMENT =
 const GENERATED = ['openapi.json']
 /** Providers of models are packages that people add themselves. */
 const LOADS_BY_NAME = 'packages/models/provider.ts'
+/** By that name it is one value, so every bundle would hold all of it, messages in fifty languages included: 390 kB. */
+const WHOLE_ZOD = 'imports { z } of zod, and not * as z'
 const SAYS_NOTHING = /(^|[/.-])(utils?|helpers?|managers?|services?|common|misc)([/.-]|$)/
 const LONGEST = 400
 
@@ -77,6 +79,8 @@ export function broken(file: string, source: string, declared: ReadonlySet<strin
 interface Import {
   from: string
   typeOnly: boolean
+  /** Of what it exports, those that are named; `*` is not. */
+  names: readonly string[]
 }
 
 function importsOf({ module }: ReturnType<typeof parseSync>, source: string): Import[] {
@@ -84,18 +88,24 @@ function importsOf({ module }: ReturnType<typeof parseSync>, source: string): Im
     ...module.staticImports.map(({ moduleRequest, entries }) => ({
       from: moduleRequest.value,
       typeOnly: entries.length > 0 && entries.every((entry) => entry.isType),
+      names: entries.flatMap(({ importName: { name } }) => name ?? []),
     })),
     ...module.staticExports.flatMap(({ entries }) =>
-      entries.flatMap(({ moduleRequest, isType }) => (moduleRequest ? [{ from: moduleRequest.value, typeOnly: isType }] : [])),
+      entries.flatMap(({ moduleRequest, isType }) => (moduleRequest ? [{ from: moduleRequest.value, typeOnly: isType, names: [] }] : [])),
     ),
-    ...module.dynamicImports.map(({ moduleRequest: { start, end } }) => ({ from: literal(source.slice(start, end)), typeOnly: false })),
+    ...module.dynamicImports.map(({ moduleRequest: { start, end } }) => ({
+      from: literal(source.slice(start, end)),
+      typeOnly: false,
+      names: [],
+    })),
   ]
 }
 
 /** The module that a dynamic import names, or `` for one that is computed. */
 const literal = (text: string): string => /^(['"`])([^$]*)\1$/.exec(text)?.[2] ?? ''
 
-function wrongArrow(file: string, room: string, rules: Allowed, { from, typeOnly }: Import, declared: ReadonlySet<string>): string[] {
+function wrongArrow(file: string, room: string, rules: Allowed, imported: Import, declared: ReadonlySet<string>): string[] {
+  const { from, typeOnly } = imported
   if (from === '') return file === LOADS_BY_NAME ? [] : ['imports a module by a computed name']
   if (from.startsWith('node:')) return []
   if (from.startsWith('.')) {
@@ -105,7 +115,7 @@ function wrongArrow(file: string, room: string, rules: Allowed, { from, typeOnly
     return isTest(target) ? [`imports ${from}, which is for tests`] : []
   }
   const ours = /^@twofold\/([^/]+)\/(.+)$/.exec(from)
-  if (!ours) return wrongPackage(file, from, typeOnly, declared)
+  if (!ours) return wrongPackage(file, imported, declared)
   const [, target, path] = ours as unknown as [string, string, string]
   if (isTest(path)) return [`imports ${from}, which is for tests`]
   if (`${target}/${path}` === 'core/sql.ts' && room === 'functions' && !SQL_IN_FUNCTIONS.test(file)) return ['holds SQL']
@@ -116,7 +126,7 @@ function wrongArrow(file: string, room: string, rules: Allowed, { from, typeOnly
   return [`imports values of ${from}: from ${room} only types lead there`]
 }
 
-function wrongPackage(file: string, from: string, typeOnly: boolean, declared: ReadonlySet<string>): string[] {
+function wrongPackage(file: string, { from, typeOnly, names }: Import, declared: ReadonlySet<string>): string[] {
   const name = from
     .split('/')
     .slice(0, from.startsWith('@') ? 2 : 1)
@@ -124,6 +134,7 @@ function wrongPackage(file: string, from: string, typeOnly: boolean, declared: R
   const found = DRIVERS.filter(([driver, place]) => driver.test(from) && !place.test(file)).map(
     ([, place]) => `imports ${from}, which only ${place.source} may`,
   )
+  if (name === 'zod' && !typeOnly && names.includes('z')) found.push(WHOLE_ZOD)
   if (!typeOnly && !declared.has(name)) found.push(`imports ${name}, which its package.json does not declare`)
   return found
 }

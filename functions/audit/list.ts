@@ -2,7 +2,7 @@ import { AuditEntry, listAudit, Position } from '@twofold/core/audit/list.ts'
 import { MaxStaleness, MemoryId, Moment } from '@twofold/core/memories/memory.ts'
 import { NamespacePrefix } from '@twofold/core/namespaces/namespace.ts'
 import { cursor, cursorAt, limit, Page } from '@twofold/operation/page.ts'
-import { z } from 'zod'
+import * as z from 'zod'
 import { lambda } from '../lambda.ts'
 import { operation } from '../operation.ts'
 

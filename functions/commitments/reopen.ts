@@ -1,7 +1,7 @@
 import { reopenCommitment } from '@twofold/core/commitments/reopen.ts'
 import { line, MemoryId, Moment, Remembered } from '@twofold/core/memories/memory.ts'
 import { answer } from '@twofold/operation/operation.ts'
-import { z } from 'zod'
+import * as z from 'zod'
 import { lambda } from '../lambda.ts'
 import { operation } from '../operation.ts'
 import { embedder } from '../parts/embedder.ts'

@@ -1,6 +1,6 @@
 import { Cleaned, cleanUp } from '@twofold/core/conversations/cleanup.ts'
 import { answer } from '@twofold/operation/operation.ts'
-import { z } from 'zod'
+import * as z from 'zod'
 import { lambda } from '../lambda.ts'
 import { operation } from '../operation.ts'
 

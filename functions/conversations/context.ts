@@ -1,6 +1,6 @@
 import { Context, readContext } from '@twofold/core/conversations/context.ts'
 import { Id, MaxStaleness } from '@twofold/core/memories/memory.ts'
-import { z } from 'zod'
+import * as z from 'zod'
 import { lambda } from '../lambda.ts'
 import { operation } from '../operation.ts'
 

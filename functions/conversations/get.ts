@@ -1,7 +1,7 @@
 import { Conversation } from '@twofold/core/conversations/conversation.ts'
 import { readConversation } from '@twofold/core/conversations/read.ts'
 import { Id, MaxStaleness } from '@twofold/core/memories/memory.ts'
-import { z } from 'zod'
+import * as z from 'zod'
 import { lambda } from '../lambda.ts'
 import { operation } from '../operation.ts'
 

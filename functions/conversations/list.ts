@@ -3,7 +3,7 @@ import { listConversations } from '@twofold/core/conversations/list.ts'
 import { MaxStaleness, MemoryId } from '@twofold/core/memories/memory.ts'
 import { Name } from '@twofold/core/namespaces/namespace.ts'
 import { cursor, cursorAt, limit, Page } from '@twofold/operation/page.ts'
-import { z } from 'zod'
+import * as z from 'zod'
 import { lambda } from '../lambda.ts'
 import { operation } from '../operation.ts'
 

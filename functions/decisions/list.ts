@@ -1,7 +1,7 @@
 import { getDecisions } from '@twofold/core/decisions/list.ts'
 import { Memory, onePlace } from '@twofold/core/memories/memory.ts'
 import { Page } from '@twofold/operation/page.ts'
-import { z } from 'zod'
+import * as z from 'zod'
 import { lambda } from '../lambda.ts'
 import { listingOf, paged, pageOf } from '../memories/page.ts'
 import { operation } from '../operation.ts'

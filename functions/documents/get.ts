@@ -1,7 +1,7 @@
 import { readDocument, Whole } from '@twofold/core/documents/read.ts'
 import { MaxStaleness, MemoryId } from '@twofold/core/memories/memory.ts'
 import { cursor, cursorAt, limit } from '@twofold/operation/page.ts'
-import { z } from 'zod'
+import * as z from 'zod'
 import { lambda } from '../lambda.ts'
 import { operation } from '../operation.ts'
 

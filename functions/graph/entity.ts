@@ -1,7 +1,7 @@
 import { readEntity } from '@twofold/core/entities/read.ts'
 import { EntityNode } from '@twofold/core/graph/node.ts'
 import { MaxStaleness, MemoryId } from '@twofold/core/memories/memory.ts'
-import { z } from 'zod'
+import * as z from 'zod'
 import { lambda } from '../lambda.ts'
 import { operation } from '../operation.ts'
 

@@ -1,7 +1,7 @@
 import { ApiKey } from '@twofold/core/keys/key.ts'
 import { listKeys } from '@twofold/core/keys/keys.ts'
 import { cursor, cursorAt, limit, Page } from '@twofold/operation/page.ts'
-import { z } from 'zod'
+import * as z from 'zod'
 import { lambda } from '../lambda.ts'
 import { operation } from '../operation.ts'
 

@@ -1,7 +1,7 @@
 import { forget } from '@twofold/core/memories/forget.ts'
 import { MemoryId, Receipt } from '@twofold/core/memories/memory.ts'
 import { answer } from '@twofold/operation/operation.ts'
-import { z } from 'zod'
+import * as z from 'zod'
 import { lambda } from '../lambda.ts'
 import { operation } from '../operation.ts'
 import { queue } from '../parts/queue.ts'

@@ -1,6 +1,6 @@
 import { diff as diffOf } from '@twofold/core/memories/history.ts'
 import { MemoryId, Version } from '@twofold/core/memories/memory.ts'
-import { z } from 'zod'
+import * as z from 'zod'
 import { lambda } from '../lambda.ts'
 import { operation } from '../operation.ts'
 

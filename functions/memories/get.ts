@@ -1,6 +1,6 @@
 import { MaxStaleness, MemoryId, Moment, Remembered, Version } from '@twofold/core/memories/memory.ts'
 import { read } from '@twofold/core/memories/read.ts'
-import { z } from 'zod'
+import * as z from 'zod'
 import { lambda } from '../lambda.ts'
 import { operation } from '../operation.ts'
 

@@ -1,5 +1,5 @@
 import { Memory } from '@twofold/core/memories/memory.ts'
-import { z } from 'zod'
+import * as z from 'zod'
 
 /** A version in a history. */
 export const HistoryItem = z.object({

@@ -1,7 +1,7 @@
 import { history as historyOf } from '@twofold/core/memories/history.ts'
 import { MemoryId, Version } from '@twofold/core/memories/memory.ts'
 import { cursor, cursorAt, limit, Page } from '@twofold/operation/page.ts'
-import { z } from 'zod'
+import * as z from 'zod'
 import { lambda } from '../lambda.ts'
 import { operation } from '../operation.ts'
 import { HistoryItem } from './history-item.ts'

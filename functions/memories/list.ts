@@ -1,7 +1,7 @@
 import { list as listMemories } from '@twofold/core/memories/list.ts'
 import { Id, Key, Kind, Memory, MemoryType, Moment, onePlace } from '@twofold/core/memories/memory.ts'
 import { Page } from '@twofold/operation/page.ts'
-import { z } from 'zod'
+import * as z from 'zod'
 import { lambda } from '../lambda.ts'
 import { operation } from '../operation.ts'
 import { listingOf, paged, pageOf } from './page.ts'

@@ -1,7 +1,7 @@
 import { MemoryId, Remembered, Version } from '@twofold/core/memories/memory.ts'
 import { restore as restoreMemory } from '@twofold/core/memories/restore.ts'
 import { answer } from '@twofold/operation/operation.ts'
-import { z } from 'zod'
+import * as z from 'zod'
 import { lambda } from '../lambda.ts'
 import { operation } from '../operation.ts'
 import { embedder } from '../parts/embedder.ts'

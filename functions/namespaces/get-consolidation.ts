@@ -1,6 +1,6 @@
 import { readSchedule, Schedule } from '@twofold/core/consolidation/schedule.ts'
 import { Namespace } from '@twofold/core/namespaces/namespace.ts'
-import { z } from 'zod'
+import * as z from 'zod'
 import { lambda } from '../lambda.ts'
 import { operation } from '../operation.ts'
 

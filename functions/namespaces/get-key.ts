@@ -2,7 +2,7 @@ import { Key, MaxStaleness, Remembered, Version } from '@twofold/core/memories/m
 import { readWhich } from '@twofold/core/memories/read.ts'
 import { holder } from '@twofold/core/namespaces/holder.sql.ts'
 import { Namespace } from '@twofold/core/namespaces/namespace.ts'
-import { z } from 'zod'
+import * as z from 'zod'
 import { lambda } from '../lambda.ts'
 import { operation } from '../operation.ts'
 

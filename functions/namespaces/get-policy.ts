@@ -1,6 +1,6 @@
 import { NamespacePrefix } from '@twofold/core/namespaces/namespace.ts'
 import { Policy, readPolicy } from '@twofold/core/namespaces/policy.ts'
-import { z } from 'zod'
+import * as z from 'zod'
 import { lambda } from '../lambda.ts'
 import { operation } from '../operation.ts'
 

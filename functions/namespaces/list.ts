@@ -1,7 +1,7 @@
 import { listNamespaces, NamespaceItem } from '@twofold/core/namespaces/list.ts'
 import { Namespace, NamespacePrefix } from '@twofold/core/namespaces/namespace.ts'
 import { cursor, cursorAt, limit, Page } from '@twofold/operation/page.ts'
-import { z } from 'zod'
+import * as z from 'zod'
 import { lambda } from '../lambda.ts'
 import { operation } from '../operation.ts'
 

@@ -1,5 +1,5 @@
 import { Status, status as statusOf } from '@twofold/core/status/status.ts'
-import { z } from 'zod'
+import * as z from 'zod'
 import { lambda } from '../lambda.ts'
 import { operation } from '../operation.ts'
 import { graph } from '../parts/graph.ts'

@@ -1,7 +1,7 @@
 import { followRun } from '@twofold/core/consistency/follow.ts'
 import { SyncAnswer } from '@twofold/core/consistency/sync.ts'
 import { MemoryId } from '@twofold/core/memories/memory.ts'
-import { z } from 'zod'
+import * as z from 'zod'
 import { lambda } from '../lambda.ts'
 import { operation } from '../operation.ts'
 

@@ -1,5 +1,5 @@
 import { SyncStats, syncStats as statsOf } from '@twofold/core/status/sync-stats.ts'
-import { z } from 'zod'
+import * as z from 'zod'
 import { lambda } from '../lambda.ts'
 import { operation } from '../operation.ts'
 import { graph } from '../parts/graph.ts'

@@ -1,6 +1,6 @@
 import { type Outcome, type ProjectDeps, project } from '@twofold/core/graph/project.ts'
 import type { SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda'
-import { z } from 'zod'
+import * as z from 'zod'
 import { container } from '../container.ts'
 import { graph } from '../parts/graph.ts'
 

@@ -1,7 +1,7 @@
 import { Id, MaxStaleness } from '@twofold/core/memories/memory.ts'
 import { listEvents, SessionEvent } from '@twofold/core/sessions/events.ts'
 import { cursor, cursorAt, limit, Page } from '@twofold/operation/page.ts'
-import { z } from 'zod'
+import * as z from 'zod'
 import { lambda } from '../lambda.ts'
 import { operation } from '../operation.ts'
 

@@ -1,7 +1,7 @@
 import { Id, MaxStaleness } from '@twofold/core/memories/memory.ts'
 import { readState, StateAnswer } from '@twofold/core/sessions/read-state.ts'
 import { StateKey } from '@twofold/core/sessions/state.ts'
-import { z } from 'zod'
+import * as z from 'zod'
 import { lambda } from '../lambda.ts'
 import { operation } from '../operation.ts'
 

@@ -1,7 +1,7 @@
 import { Id, MaxStaleness } from '@twofold/core/memories/memory.ts'
 import { readSession } from '@twofold/core/sessions/read.ts'
 import { SessionAnswer } from '@twofold/core/sessions/session.ts'
-import { z } from 'zod'
+import * as z from 'zod'
 import { lambda } from '../lambda.ts'
 import { operation } from '../operation.ts'
 

@@ -3,7 +3,7 @@ import { Name } from '@twofold/core/namespaces/namespace.ts'
 import { listSessions, Position } from '@twofold/core/sessions/list.ts'
 import { Session, Status } from '@twofold/core/sessions/session.ts'
 import { cursor, cursorAt, limit, Page } from '@twofold/operation/page.ts'
-import { z } from 'zod'
+import * as z from 'zod'
 import { lambda } from '../lambda.ts'
 import { operation } from '../operation.ts'
 

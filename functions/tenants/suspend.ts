@@ -1,5 +1,5 @@
 import { suspendTenant, Tenant } from '@twofold/core/tenants/tenants.ts'
-import { z } from 'zod'
+import * as z from 'zod'
 import { lambda } from '../lambda.ts'
 import { operation } from '../operation.ts'
 

@@ -1,6 +1,6 @@
 import { generateText, Output } from 'ai'
 import { afterAll, expect, test } from 'vitest'
-import { z } from 'zod'
+import * as z from 'zod'
 import { providerServer } from './fixture.ts'
 import { openProvider } from './provider.ts'
 

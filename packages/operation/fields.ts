@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import type { AnyOperation } from './operation.ts'
 
 export type JsonSchema = { [member: string]: any }

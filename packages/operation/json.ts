@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import { toDotPath } from 'zod/v4/core'
 import { type FieldError, invalid } from './refusal.ts'
 
 const DEEPEST = 64
@@ -39,7 +39,7 @@ export function flaw(text: string): string | null {
 
 /** `items[3].metadata["a b"]` */
 export const dotted = (path: readonly PropertyKey[]): string => {
-  const text = z.core.toDotPath(path)
+  const text = toDotPath(path)
   return text.length > 200 ? `${text.slice(0, 200).toWellFormed()}…` : text
 }
 

@@ -1,5 +1,5 @@
 import type { Caller } from '@twofold/operation/caller.ts'
-import { z } from 'zod'
+import * as z from 'zod'
 import { commitment, line, makesMemory, type Remembered, RememberKind } from '../memories/memory.ts'
 import type { InSession, Written } from '../memories/remember.ts'
 import { rememberKind } from '../memories/remember-kind.ts'

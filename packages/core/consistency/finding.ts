@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import type { Pruned } from '../graph/port.ts'
 import type { Unknown } from './ledger.sql.ts'
 

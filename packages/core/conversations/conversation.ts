@@ -1,5 +1,5 @@
 import { invalid } from '@twofold/operation/refusal.ts'
-import { z } from 'zod'
+import * as z from 'zod'
 import { Content, MAX_CONTENT, Moment, Remembered } from '../memories/memory.ts'
 import { Name } from '../namespaces/namespace.ts'
 import { type Statement, sql } from '../sql.ts'

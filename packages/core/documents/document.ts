@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { Refusal } from '@twofold/operation/refusal.ts'
-import { z } from 'zod'
+import * as z from 'zod'
 import { line, onePlace } from '../memories/memory.ts'
 import { Namespace as AnyNamespace, Name } from '../namespaces/namespace.ts'
 import { binaryIn } from './binary.ts'

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { invalid } from '@twofold/operation/refusal.ts'
-import { z } from 'zod'
+import * as z from 'zod'
 
 /** Types with a meaning of their own; a caller may send another that matches `EntityType`. */
 export const ENTITY_TYPES = ['person', 'organization', 'place', 'project', 'topic', 'product', 'event', 'date', 'other'] as const

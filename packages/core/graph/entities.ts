@@ -1,5 +1,5 @@
 import type { Caller } from '@twofold/operation/caller.ts'
-import { z } from 'zod'
+import * as z from 'zod'
 import { EntityType } from '../entities/entity.ts'
 import { entityVisible } from '../entities/visible.sql.ts'
 import { introduce } from '../keys/introduce.ts'

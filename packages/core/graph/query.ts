@@ -1,6 +1,6 @@
 import type { Caller } from '@twofold/operation/caller.ts'
 import { Refusal } from '@twofold/operation/refusal.ts'
-import { z } from 'zod'
+import * as z from 'zod'
 import { EntityType, normalize } from '../entities/entity.ts'
 import { introduce } from '../keys/introduce.ts'
 import { MemoryId } from '../memories/memory.ts'

@@ -1,5 +1,5 @@
 import { SCOPES } from '@twofold/operation/operation.ts'
-import { z } from 'zod'
+import * as z from 'zod'
 import { Moment } from '../memories/memory.ts'
 import { NamespacePrefix } from '../namespaces/namespace.ts'
 

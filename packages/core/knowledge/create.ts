@@ -1,5 +1,5 @@
 import type { Caller } from '@twofold/operation/caller.ts'
-import { z } from 'zod'
+import * as z from 'zod'
 import { createEntity } from '../entities/create.ts'
 import { normalize } from '../entities/entity.ts'
 import { linkNodes } from '../entities/link.ts'

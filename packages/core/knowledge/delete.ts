@@ -1,6 +1,6 @@
 import type { Caller } from '@twofold/operation/caller.ts'
 import { Refusal } from '@twofold/operation/refusal.ts'
-import { z } from 'zod'
+import * as z from 'zod'
 import { normalize } from '../entities/entity.ts'
 import { selectAnswers } from '../memories/answer.ts'
 import { redraft } from '../memories/draft.ts'

@@ -1,6 +1,6 @@
 import type { Caller } from '@twofold/operation/caller.ts'
 import { Refusal } from '@twofold/operation/refusal.ts'
-import { z } from 'zod'
+import * as z from 'zod'
 import { EntityValue, normalize, RelationType } from '../entities/entity.ts'
 import { introduce } from '../keys/introduce.ts'
 import { exactly, Namespace, subjectOf } from '../namespaces/namespace.ts'

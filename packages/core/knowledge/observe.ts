@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { Caller } from '@twofold/operation/caller.ts'
 import { Refusal } from '@twofold/operation/refusal.ts'
-import { z } from 'zod'
+import * as z from 'zod'
 import { normalize } from '../entities/entity.ts'
 import { type Item, rememberBatch } from '../memories/remember-batch.ts'
 import type { Deps } from '../ports.ts'

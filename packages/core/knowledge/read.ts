@@ -1,5 +1,5 @@
 import type { Caller } from '@twofold/operation/caller.ts'
-import { z } from 'zod'
+import * as z from 'zod'
 import { normalize } from '../entities/entity.ts'
 import type { Deps } from '../ports.ts'
 import { sql } from '../sql.ts'

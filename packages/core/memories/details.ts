@@ -1,5 +1,5 @@
 import { invalid } from '@twofold/operation/refusal.ts'
-import { z } from 'zod'
+import * as z from 'zod'
 import { dayOf } from '../text/indexed.ts'
 
 /** What decisions, commitments and patterns have beside the fields of every memory, as it is answered with them. */

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { Confidence, Entity, EntityInput, EntityName, Relation, RelationInput } from '../entities/entity.ts'
 import { Name, Namespace } from '../namespaces/namespace.ts'
 import { Details } from './details.ts'

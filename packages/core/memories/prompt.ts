@@ -1,5 +1,5 @@
 import type { Caller } from '@twofold/operation/caller.ts'
-import { z } from 'zod'
+import * as z from 'zod'
 import { introduce } from '../keys/introduce.ts'
 import { Name, Namespace, NamespacePrefix } from '../namespaces/namespace.ts'
 import type { Deps } from '../ports.ts'

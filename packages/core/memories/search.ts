@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { Name, Namespace, NamespacePrefix } from '../namespaces/namespace.ts'
 import { BoundedFilter } from './filter.ts'
 import { Kind, MaxStaleness, Memory, MemoryType, Moment, onePlace } from './memory.ts'

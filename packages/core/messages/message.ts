@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { Content, Id, Memory, Moment, makesMemory, place, Receipt } from '../memories/memory.ts'
 
 const Role = z

@@ -1,5 +1,5 @@
 import type { Caller } from '@twofold/operation/caller.ts'
-import { z } from 'zod'
+import * as z from 'zod'
 import { introduce } from '../keys/introduce.ts'
 import { MemoryId, Moment } from '../memories/memory.ts'
 import { inside } from '../namespaces/inside.sql.ts'
