@@ -6,6 +6,7 @@ import { sqsOf } from '@twofold/functions/parts/queue.ts'
 import { deadLetters } from '@twofold/functions/queues/dead-letters.ts'
 import { graphWrites } from '@twofold/functions/queues/graph-writes.ts'
 import { ingest } from '@twofold/functions/queues/ingest.ts'
+import { deadOf, type Subscription, subscriptions, visibilityMs } from '@twofold/functions/queues/queues.ts'
 import type { SqsOptions } from '@twofold/functions/queues/sqs.ts'
 import { schedules } from '@twofold/functions/schedules/schedules.ts'
 import { hashKey } from '@twofold/operation/read-caller.ts'
@@ -14,7 +15,8 @@ import { migrate } from '@twofold/postgres/migrate.ts'
 import { v7 } from 'uuid'
 import { openHome } from './home.ts'
 import { serveApi } from './http/api.ts'
-import { poll } from './queue/poll.ts'
+import { type PollOptions, poll } from './queue/poll.ts'
+import type { QueueSettings } from './queue/table.ts'
 import { reach } from './reach.ts'
 import { openScheduler } from './scheduler/scheduler.ts'
 import { openWire, type Wire } from './wire.ts'
@@ -44,14 +46,13 @@ export interface Service {
   close(): Promise<void>
 }
 
-/** Long enough for a batch of 500 rows against a slow graph, or of 50 events, as in the cloud. */
-const WRITER_TIMEOUT_MS = 30_000
-const QUEUES = {
-  'graph-writes': { visibilityMs: 6 * WRITER_TIMEOUT_MS, redrive: { to: 'graph-writes-dead', maxReceives: 5 } },
-  'graph-writes-dead': { visibilityMs: 30_000 },
-  ingest: { visibilityMs: 6 * WRITER_TIMEOUT_MS, redrive: { to: 'ingest-dead', maxReceives: 5 } },
-  'ingest-dead': { visibilityMs: 30_000 },
-}
+/** The queues of the code as SQS keeps them, each with one for what it had to give up. */
+const QUEUES = Object.fromEntries(
+  subscriptions.flatMap((each): [string, QueueSettings][] => [
+    [each.name, { visibilityMs: visibilityMs(each), redrive: { to: deadOf(each), maxReceives: each.maxReceives } }],
+    [deadOf(each), { visibilityMs: 30_000 }],
+  ]),
+)
 
 /** How often schedules run on one machine unless they are told otherwise; in the cloud they run by the minute. */
 const EVERY_MS = {
@@ -134,11 +135,11 @@ async function work(
   events: SqsOptions,
   log: (message: string) => void,
 ): Promise<{ close(): Promise<void> }> {
-  const consume = { timeoutMs: WRITER_TIMEOUT_MS, log }
-  const pollers = [
-    poll({ ...sqsOf(env, env.GRAPH_QUEUE_URL as string), handler: graphWrites(deps), ...consume }),
-    poll({ ...events, handler: ingest(deps, deadLetters(events)), ...consume }),
-  ]
+  const consumers: Record<Subscription['name'], SqsOptions & Pick<PollOptions, 'handler'>> = {
+    'graph-writes': { ...sqsOf(env, env.GRAPH_QUEUE_URL as string), handler: graphWrites(deps) },
+    ingest: { ...events, handler: ingest(deps, deadLetters(events)) },
+  }
+  const pollers = subscriptions.map(({ name, batchSize, timeoutMs }) => poll({ ...consumers[name], batchSize, timeoutMs, log }))
   const scheduler = await openScheduler({ sql: wire.sql, log })
   for (const run of schedules) {
     const { name, every, autoSync = false } = run.declared

@@ -5,12 +5,17 @@ import { serve as route } from '@twofold/operation/http.ts'
 import { referenceScript } from '../docs/reference.ts'
 import { type Serving, serve } from './serve.ts'
 
-/** Every operation on one port of this machine, and the same for models. Throws one clear sentence when the port is taken. */
-export async function serveApi({ surroundings }: Composed, port: number): Promise<Serving> {
+/** Every operation, and the same for models. */
+export function apiOf(surroundings: Composed['surroundings']) {
   const app = route(operations, surroundings, { '/mcp': mcpEndpoint(surroundings) })
   app.get('/docs/reference.js', referenceScript)
+  return app
+}
+
+/** All of it on one port of this machine. Throws one clear sentence when the port is taken. */
+export async function serveApi({ surroundings }: Composed, port: number): Promise<Serving> {
   try {
-    return await serve(app, { port })
+    return await serve(apiOf(surroundings), { port })
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error
     throw new Error(`PORT ${port} is taken by another process; stop that one, or set PORT to another number (0 takes any free one).`)

@@ -167,7 +167,13 @@ export function queueContract(name: string, open: () => Promise<Queues>): void {
       const start = (handler: (event: SQSEvent) => Promise<unknown>, options: Partial<PollOptions> = {}) => {
         const poller = poll({
           ...{ url: work, credentials: queues.credentials, region: queues.region },
-          ...{ handler: handler as PollOptions['handler'], windowMs: 50, timeoutMs: 1_000, log: (message) => void said.push(message) },
+          ...{
+            handler: handler as PollOptions['handler'],
+            batchSize: 50,
+            windowMs: 50,
+            timeoutMs: 1_000,
+            log: (message) => void said.push(message),
+          },
           ...options,
         })
         pollers.push(poller)

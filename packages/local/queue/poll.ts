@@ -7,7 +7,7 @@ import { reasonOf } from '../reason.ts'
 export interface PollOptions extends SqsOptions {
   handler(event: SQSEvent, context: Context): Promise<SQSBatchResponse | undefined>
   /** Most messages of one invocation. */
-  batchSize?: number
+  batchSize: number
   /** How long a batch that is not full waits for more. */
   windowMs?: number
   /** What the handler is told it has; shorter than the queue's visibility timeout. */
@@ -38,7 +38,7 @@ const REST_AFTER_FAILURE_MS = 1_000
  * handler names in `batchItemFailures`, or everything when it throws, comes back after the visibility timeout.
  */
 export function poll(options: PollOptions): Poller {
-  const { batchSize = 50, windowMs = 100, log } = options
+  const { batchSize, windowMs = 100, log } = options
   const call = sqs(options)
   const stopping = new AbortController()
   const stopped = stopping.signal

@@ -143,6 +143,7 @@ describe('the event source mapping', () => {
     const poller = poll({
       ...at(server, 'work'),
       handler: handler as PollOptions['handler'],
+      batchSize: 50,
       windowMs: 50,
       timeoutMs: 1_000,
       log: () => undefined,
