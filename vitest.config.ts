@@ -6,7 +6,8 @@ const covered = ['packages/core', 'packages/operation', 'packages/postgres', 'pa
 export default defineConfig({
   test: {
     include: ['{functions,packages,tests}/**/*.test.ts'],
-    exclude: [...configDefaults.exclude, '**/*.real.test.ts'],
+    // Those of the cloud stand on what `npm run check:cloud` brings.
+    exclude: [...configDefaults.exclude, '**/*.real.test.ts', 'tests/cloud/**'],
     testTimeout: 30_000,
     hookTimeout: 60_000,
     // Each test process may hold a database of its own; more than the cores only wait for each other.

@@ -15,7 +15,7 @@ export function auditKeeper({ db, log }: { db: Pick<Database, 'across'>; log: Lo
   let kept: Noted[] = []
   let lost = 0
   let away = false
-  let timer: NodeJS.Timeout | null = null
+  let timer: ReturnType<typeof setTimeout> | null = null
   let bringing: Promise<void> | null = null
 
   async function bring(): Promise<void> {

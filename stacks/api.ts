@@ -1,0 +1,31 @@
+import { needs as mcpNeeds } from '@twofold/functions/mcp.ts'
+import { operations } from '@twofold/functions/operations.ts'
+import type { Need } from '@twofold/functions/variables.ts'
+import { functionOf, resourceOf } from './function.ts'
+import type { Reach } from './reach.ts'
+
+/** What a function may take beyond its operation's deadline to say that it is over; both are less than the 30 seconds that an HTTP API waits. */
+const GRACE_MS = 4_000
+const LONGEST_MS = Math.max(...operations.map(({ deadlineMs }) => deadlineMs))
+
+/** A function and its routes for every operation of the code, and one for models at `/mcp`. */
+export function makeApi(reach: Reach): sst.aws.ApiGatewayV2 {
+  const api = new sst.aws.ApiGatewayV2('Api', { cors: false, accessLog: { retention: '1 month' } })
+  for (const { name, method, path, scope, needs, deadlineMs } of operations) {
+    const needed: Need[] = [...needs.map((part) => part.name as Need), ...(scope === 'operator' ? ['operator' as const] : [])]
+    const args = functionOf({ entry: entryOf(name), needs: needed, timeoutMs: deadlineMs + GRACE_MS }, reach)
+    const { arn } = new sst.aws.Function(resourceOf(name), args)
+    for (const verb of method === 'get' ? ['GET', 'HEAD'] : [method.toUpperCase()]) api.route(`${verb} ${path}`, arn)
+  }
+  const needed = mcpNeeds.map((part) => part.name)
+  const { arn } = new sst.aws.Function(
+    'Mcp',
+    functionOf({ entry: 'functions/mcp', needs: needed, timeoutMs: LONGEST_MS + GRACE_MS }, reach),
+  )
+  // What is no POST it refuses itself.
+  api.route('ANY /mcp', arn)
+  return api
+}
+
+/** An operation's file is named as the operation. */
+const entryOf = (name: string): string => `functions/${name.replace('.', '/').replaceAll('_', '-')}`
