@@ -1,9 +1,11 @@
 import { chmod, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { readLeased } from '@twofold/core/graph/lease.sql.ts'
+import { isDeepStrictEqual } from 'node:util'
+import { type Truth, truthOf } from '@twofold/core/graph/lease.sql.ts'
 import type { Shown } from '@twofold/core/graph/port.ts'
 import { projectionOf } from '@twofold/core/graph/projection.ts'
+import { readGeneration } from '@twofold/core/graph/query.sql.ts'
 import type { Deps } from '@twofold/core/ports.ts'
 import { sql } from '@twofold/core/sql.ts'
 import { compose } from '@twofold/functions/deps.ts'
@@ -140,26 +142,48 @@ export async function scene(...names: Name[]): Promise<Scene> {
 const BUCKETS = 1024
 /** Few enough that ten thousand nodes come in parts. */
 const AT_ONCE = 128
-const FAR = '9999-01-01T00:00:00Z'
 
-/** All that Postgres says the graph must show, and all that the graph shows, in one form; nothing of it owed. */
-export async function bothSides({ inside, tenant }: Scene): Promise<{ postgres: string[]; graph: string[] }> {
+/**
+ * All that Postgres says the graph must show, and all that the graph shows, in one form; nothing of it owed. Both of one
+ * moment: sweeps take entities away that nobody mentions any more, whenever it is their time, so that Postgres is read
+ * before and after the graph, and both once more if it moved meanwhile.
+ */
+export async function bothSides({ inside, tenant }: Pick<Scene, 'inside' | 'tenant'>): Promise<{ postgres: string[]; graph: string[] }> {
   const who = await tenant()
-  return inside(async ({ db, graph, id }) => {
-    const terms = { lease: id(), now: new Date().toISOString(), until: FAR }
-    const [, rows] = await db.asTenant(who, [
-      sql`update ledger set lease = ${terms.lease}::uuid where tenant_id = current_tenant()`,
-      readLeased([], terms),
-      sql`update ledger set lease = null where tenant_id = current_tenant()`,
-    ])
-    const said = rows.map(projectionOf).filter((projection) => !projection.gone)
-    const shown: Shown[] = []
-    for (let from = 0; from < BUCKETS; from += AT_ONCE) {
-      const some = Array.from({ length: AT_ONCE }, (_, i) => from + i)
-      shown.push(...(await graph.held(who, some, { generations: rows[0]?.generations ?? [], timeoutMs: 60_000 })))
-    }
-    return { postgres: said.map(oneForm).sort(), graph: shown.map(oneForm).sort() }
+  return inside(async (deps) => {
+    let before = await inPostgres(deps, who)
+    return eventually(
+      async () => {
+        const graph = await inGraph(deps, who, before.generations)
+        const after = await inPostgres(deps, who)
+        const still = after.owed === 0 && isDeepStrictEqual(before, after)
+        before = after
+        return { graph, postgres: after.lines, still }
+      },
+      ({ still }) => still,
+      RECOVERY_MS,
+    )
   })
+}
+
+async function inPostgres({ db, now }: Deps, tenant: string) {
+  const [rows, [state]] = await db.asTenant(tenant, [
+    sql<Truth & { owed: boolean }>`
+      select l.id, l.kind, l.subject, l.bucket::int as bucket, l.revision, l.revision <> l.shown as owed, ${truthOf(sql`true`, now().toISOString())}
+      from ledger l where l.tenant_id = current_tenant()`,
+    readGeneration,
+  ])
+  const shown = rows.map(projectionOf).filter((projection) => !projection.gone)
+  return { lines: shown.map(oneForm).sort(), owed: rows.filter(({ owed }) => owed).length, generations: state?.generations ?? [] }
+}
+
+async function inGraph({ graph }: Deps, tenant: string, generations: readonly number[]): Promise<string[]> {
+  const lines: string[] = []
+  for (let from = 0; from < BUCKETS; from += AT_ONCE) {
+    const some = Array.from({ length: AT_ONCE }, (_, i) => from + i)
+    lines.push(...(await graph.held(tenant, some, { generations, timeoutMs: 60_000 })).map(oneForm))
+  }
+  return lines.sort()
 }
 
 const oneForm = ({ labels, properties, edges, ...rest }: Shown): string =>
@@ -172,10 +196,13 @@ const oneForm = ({ labels, properties, edges, ...rest }: Shown): string =>
 
 export const status = async (asks: Client): Promise<any> => (await asks.get('/api/persistence/status')).json
 
+/** What a circuit that stays open, a lease and a minute's sweep may take after each other. */
+const RECOVERY_MS = 240_000
+
 /** Once nothing is owed and every store is well again. */
 export const recovered = (asks: Client): Promise<any> =>
   eventually(
     () => status(asks),
     (seen) => seen?.status === 'healthy' && seen.metrics.owedGraphWrites + seen.metrics.owedEmbeddings + seen.metrics.owedEntities === 0,
-    240_000,
+    RECOVERY_MS,
   )
