@@ -10,7 +10,7 @@ import type { Surroundings } from '@twofold/operation/http.ts'
 import { hashKey } from '@twofold/operation/read-caller.ts'
 import { connect } from '@twofold/postgres/connect.ts'
 import { logger } from '@twofold/telemetry/log.ts'
-import { metrics } from '@twofold/telemetry/metrics.ts'
+import type { Telemetry } from '@twofold/telemetry/telemetry.ts'
 import { LRUCache } from 'lru-cache'
 import { v7 } from 'uuid'
 import { BREAKERS, retryOf } from './breakers.ts'
@@ -26,6 +26,8 @@ export interface Composed {
   surroundings: Surroundings<Deps>
   /** The queue of other services' events; null: this configuration has none. */
   ingest: SqsOptions | null
+  /** Notes and publishes what has gathered so far. Never throws. */
+  flush(): Promise<void>
   close(): Promise<void>
 }
 
@@ -39,10 +41,9 @@ const VERIFIED_MS = 60_000
  * Builds every driver that this configuration asks for, and of the parts those that are given. `over` puts others in their
  * place. Refuses a configuration that one of them cannot use.
  */
-export async function assemble(env: Env, parts: readonly AnyPart[], over: Partial<Deps> = {}): Promise<Composed> {
+export async function assemble(env: Env, parts: readonly AnyPart[], telemetry: Telemetry, over: Partial<Deps> = {}): Promise<Composed> {
   const now = over.now ?? (() => new Date())
   const log = logger({ level: env.LOG_LEVEL, now })
-  const telemetry = metrics({ processes: true })
   const verifiedKeys = new LRUCache<string, Authorized>({ max: 10_000, ttl: VERIFIED_MS })
   const connection = connect({
     url: env.DATABASE_URL,
@@ -95,6 +96,10 @@ export async function assemble(env: Env, parts: readonly AnyPart[], over: Partia
       operatorKeyHash: env.TWOFOLD_OPERATOR_KEY === undefined ? null : hashKey(env.TWOFOLD_OPERATOR_KEY),
     },
     ingest: env.INGEST_QUEUE_URL === undefined ? null : sqsOf(env, env.INGEST_QUEUE_URL),
+    async flush() {
+      await deps.audit.flush()
+      telemetry.flush()
+    },
     async close() {
       await Promise.race([deps.audit.flush(), sleep(LAST_NOTES_MS, undefined, { ref: false })])
       await opened.close()

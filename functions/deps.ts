@@ -2,6 +2,7 @@ import type { Deps } from '@twofold/core/ports.ts'
 import { makeEmbedder } from '@twofold/models/embed/make.ts'
 import { makeExtractor } from '@twofold/models/extract/make.ts'
 import { makeLanguage } from '@twofold/models/language/make.ts'
+import { prometheus } from '@twofold/telemetry/prometheus.ts'
 import { assemble, type Composed } from './assemble.ts'
 import type { Env } from './env.ts'
 import type { AnyPart, Part } from './needs.ts'
@@ -36,4 +37,5 @@ const language: Part<'language'> = {
 const EVERY: readonly AnyPart[] = [graph, embedder, extractor, language, queue]
 
 /** What a whole process is made of, by its configuration. `over` puts other parts in their place: a clock that tests turn. */
-export const compose = (env: Env, over: Partial<Deps> = {}): Promise<Composed> => assemble(env, EVERY, over)
+export const compose = (env: Env, over: Partial<Deps> = {}): Promise<Composed> =>
+  assemble(env, EVERY, prometheus({ processes: true }), over)

@@ -117,6 +117,14 @@ describe('a configuration that cannot be used', () => {
     ])
   })
 
+  test('who takes events is told from which queue', () => {
+    const cloud = { DATABASE_URL, ...MODELS, ...KEY, AWS_LAMBDA_FUNCTION_NAME: 'ingest' }
+    expect(linesOf(() => readEnv(cloud, { needs: ['ingest'] }))).toEqual([
+      expect.stringContaining('INGEST_QUEUE_URL is not set; allowed is a value'),
+    ])
+    expect(linesOf(() => readEnv(cloud, { needs: ['queue'] }))).toEqual([])
+  })
+
   test('who calls no model needs no key of one', () => {
     const cloud = { DATABASE_URL, ...MODELS, AWS_LAMBDA_FUNCTION_NAME: 'get' }
     expect(linesOf(() => readEnv(cloud, { needs: ['graph', 'queue'] }))).toEqual([])

@@ -32,7 +32,7 @@ export function readEnv(variables: Variables = process.env, reader: Reader = {})
   const { links = variables === process.env ? linked() : {}, needs, deployed = inLambda(variables) } = reader
   const told: Variables = { ...fromLinks(links), ...set(variables) }
   const [env, bad] = read(VARIABLES, told, variables)
-  return sound(env, [...bad, ...together(told, deployed, (need) => needs?.includes(need) ?? true)], probableTypos(variables, links))
+  return sound(env, [...bad, ...together(told, deployed, needs ? (need) => needs.includes(need) : all)], probableTypos(variables, links))
 }
 
 export interface Stage {
@@ -60,8 +60,11 @@ export function readStage(variables: Variables = process.env): Stage {
   const typos = probableTypos(variables)
   const called = (name: string) => (SECRETS.includes(name as Name) ? `${name} (the secret ${linkOf(name as Name)})` : name)
   const both = env && deployment && { env, deployment }
-  return { ...sound(both, [...bad, ...together(set(told), true, () => true), ...alsoBad], typos, called), settings, typos }
+  return { ...sound(both, [...bad, ...together(set(told), true, all), ...alsoBad], typos, called), settings, typos }
 }
+
+/** What a process or a stage needs as a whole; only the one function that takes events knows where from. */
+const all = (need: Need): boolean => need !== 'ingest'
 
 /** What this process was given that was probably meant otherwise; it stops nothing. */
 export const misspelt = (): string[] => probableTypos(process.env, linked())
@@ -147,5 +150,6 @@ function together(told: Variables, deployed: boolean, needs: (need: Need) => boo
     ...pair('UPSTASH_REDIS_REST_URL', 'UPSTASH_REDIS_REST_TOKEN'),
     ...ofModel('EMBEDDING_MODEL', needs('embedder')),
     ...ofModel('LANGUAGE_MODEL', needs('extractor') || needs('language')),
+    ...(deployed && needs('ingest') ? needed('INGEST_QUEUE_URL', 'AWS_LAMBDA_FUNCTION_NAME', 'it is that queue whose messages come') : []),
   ]
 }

@@ -6,15 +6,13 @@ import { needsOf } from './needs.ts'
 
 type Handler = ReturnType<typeof lambdaHandler>
 
-/** The Lambda handler of one operation, over what it needs. What it leaves to be noted is noted before it answers: a container that nobody asks anything is frozen and may not wake again. */
+/** The Lambda handler of one operation, over what it needs. */
 export function lambda(operation: AnyOperation<Deps>): Handler {
-  const composed = container(needsOf([operation]))
+  const within = container(needsOf([operation]))
   let handler: Handler | null = null
-  return async (event, context) => {
-    const { surroundings, deps } = await composed()
-    handler ??= lambdaHandler(operation, surroundings)
-    const answer = await handler(event, context)
-    await deps.audit.flush()
-    return answer
-  }
+  return (event, context) =>
+    within(async ({ surroundings }) => {
+      handler ??= lambdaHandler(operation, surroundings)
+      return handler(event, context)
+    })
 }

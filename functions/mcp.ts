@@ -1,7 +1,7 @@
 import { introduce } from '@twofold/core/keys/introduce.ts'
 import { exactly, Namespace } from '@twofold/core/namespaces/namespace.ts'
 import type { Deps } from '@twofold/core/ports.ts'
-import { type Endpoint, lambdaEndpoint, once, type Surroundings } from '@twofold/operation/http.ts'
+import { type Endpoint, lambdaEndpoint, type Surroundings } from '@twofold/operation/http.ts'
 import { mcp, type Offer } from '@twofold/operation/mcp.ts'
 import { container } from './container.ts'
 import { knowledge } from './mcp/knowledge.ts'
@@ -36,17 +36,11 @@ export const mcpEndpoint = (around: Surroundings<Deps>): Endpoint => mcp(offer, 
 /** What it needs: it is one function of all operations. */
 export const needs = needsOf(everything)
 
-const composed = container(needs)
+const within = container(needs)
+let answer: ReturnType<typeof lambdaEndpoint> | null = null
 
-const lambda = once(async () => {
-  const { surroundings, deps } = await composed()
-  return { answer: lambdaEndpoint('/mcp', mcpEndpoint(surroundings), surroundings), deps }
-})
-
-/** As with every operation, what it leaves to be noted is noted before it answers. */
-export const handler: ReturnType<typeof lambdaEndpoint> = async (event, context) => {
-  const { answer, deps } = await lambda()
-  const answered = await answer(event, context)
-  await deps.audit.flush()
-  return answered
-}
+export const handler: ReturnType<typeof lambdaEndpoint> = (event, context) =>
+  within(async ({ surroundings }) => {
+    answer ??= lambdaEndpoint('/mcp', mcpEndpoint(surroundings), surroundings)
+    return answer(event, context)
+  })

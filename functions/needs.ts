@@ -1,6 +1,6 @@
 import type { Deps, Log } from '@twofold/core/ports.ts'
 import type { AnyOperation } from '@twofold/operation/operation.ts'
-import type { Telemetry } from '@twofold/telemetry/metrics.ts'
+import type { Telemetry } from '@twofold/telemetry/telemetry.ts'
 import type { Env } from './env.ts'
 
 /** What not every function needs. Postgres, the cache and the audit all have. */

@@ -3,8 +3,8 @@ import type { Port } from './needs.ts'
 
 /** Every variable that the functions read: what it may be, how it reaches them in the cloud, and who of them needs it. */
 
-/** What a secret may be needed for alone: a port that not every function has, or operations that only the operator may ask for. */
-export type Need = Port | 'operator'
+/** What a variable may be needed for alone: a port that not every function has, operations that only the operator may ask for, the queue of events. */
+export type Need = Port | 'operator' | 'ingest'
 
 /**
  * How a variable comes to a function in the cloud: a `secret` by a link that only those have who need it; a `setting` as

@@ -68,6 +68,6 @@ async function write(deps: ProjectDeps, tenant: string, messages: readonly Messa
 /** What it needs, as an operation says it of itself. */
 export const needs = [graph]
 
-const composed = container(needs)
+const within = container(needs)
 
-export const handler = async (event: SQSEvent) => graphWrites((await composed()).deps)(event)
+export const handler = (event: SQSEvent): Promise<SQSBatchResponse> => within(({ deps }) => graphWrites(deps)(event))

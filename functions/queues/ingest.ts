@@ -151,12 +151,10 @@ const callerOf = (
 /** What it needs, as an operation says it of itself. */
 export const needs = needsOf(Object.values(OPERATIONS))
 
-const composed = container(needs)
+const within = container(needs, ['ingest'])
 
-export const handler = async (event: SQSEvent): Promise<SQSBatchResponse> => {
-  const { deps, ingest: queue } = await composed()
-  if (!queue) throw new Error('INGEST_QUEUE_URL is not set.')
-  const done = await ingest(deps, deadLetters(queue))(event)
-  await deps.audit.flush()
-  return done
-}
+export const handler = (event: SQSEvent): Promise<SQSBatchResponse> =>
+  within(({ deps, ingest: queue }) => {
+    if (!queue) throw new Error('INGEST_QUEUE_URL is not set.')
+    return ingest(deps, deadLetters(queue))(event)
+  })

@@ -52,7 +52,7 @@ export const leaseMs = ({ longestMs }: Pick<Declared<unknown>, 'longestMs'>): nu
  */
 export function scheduled<T>(declared: Declared<T>): Scheduled<T> {
   const { name, every, longestMs, needs, autoSync = false, work } = declared
-  const [its, composed] = [holding(needs), container(needs)]
+  const [its, within] = [holding(needs), container(needs)]
   const run =
     (deps: Deps) =>
     async (stop?: AbortSignal): Promise<T | Skipped> => {
@@ -85,7 +85,7 @@ export function scheduled<T>(declared: Declared<T>): Scheduled<T> {
         throw error
       }
     }
-  return Object.assign(run, { declared, handler: async () => run((await composed()).deps)() })
+  return Object.assign(run, { declared, handler: () => within(({ deps }) => run(deps)()) })
 }
 
 /** The last time that the clock struck this hour (UTC). */

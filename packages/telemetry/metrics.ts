@@ -1,2 +1,0 @@
-export { prometheus as metrics } from './prometheus.ts'
-export type { Telemetry } from './telemetry.ts'
