@@ -28,7 +28,8 @@ const [small, large] = [{ namespace: 'user:u7' }, { namespace: 'user:large' }]
 const person = (name: string, ...observations: string[]) => ({ name, entityType: 'person', observations })
 const met = { from: 'Name 7', to: 'Ada', relationType: 'met' }
 
-const NAME = 'entities_by_spelling (tenant_id, normalized)'
+/** By the name in every subject, or in the one; of a subject with few types either is a look-up. */
+const NAME = expect.stringMatching(/^entities_by_(spelling \(tenant_id|name \(tenant_id, subject), normalized\)$/)
 const ID = 'entities_pkey (tenant_id, id)'
 const SUBJECT = 'entities_by_name (tenant_id, subject)'
 const MENTIONS = 'memory_entities_by_entity (tenant_id, entity_id)'
@@ -38,7 +39,8 @@ const EDGES = ['relations_by_from (tenant_id, from_id)', 'relations_by_to (tenan
 
 test.each<[string, () => Promise<unknown>, unknown[], string[]?]>([
   ['a graph', () => readGraph(deps, caller(), small), [SUBJECT, MENTIONS, ...EDGES]],
-  ['a large graph', () => readGraph(deps, caller(), large), [MENTIONS]],
+  // In the order of the ids, until as many are found as are shown: a third of what it passes is in it.
+  ['a large graph', () => readGraph(deps, caller(), large), [MENTIONS], ['entities_pkey (tenant_id)']],
   ['nodes by name', () => openNodes(deps, caller(), { ...large, names: ['Name 7', 'Name 8'] }), [NAME, ID, MENTIONS, ...EDGES]],
   ['a search', () => searchNodes(deps, caller(), { ...small, query: 'name 7' }), [NAMESPACE, OF_MEMORY]],
   ['a search of a large graph', () => searchNodes(deps, caller(), { ...large, query: 'name 7' }), [NAMESPACE]],
