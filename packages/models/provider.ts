@@ -1,6 +1,6 @@
 import { createOpenAI } from '@ai-sdk/openai'
 import { createOpenAICompatible } from '@ai-sdk/openai-compatible'
-import { APICallError, type EmbeddingModel, type LanguageModel } from 'ai'
+import { APICallError, type EmbeddingModelV4, type LanguageModelV4 } from '@ai-sdk/provider'
 
 /** How a provider is reached. What is left out the provider's package takes from its own variables, such as OPENAI_API_KEY. */
 export interface ProviderOptions {
@@ -9,9 +9,10 @@ export interface ProviderOptions {
   fetch?: typeof fetch
 }
 
+/** What a package of the AI SDK makes, and is asked by itself: the SDK's own calls would bring agents and a gateway along, a quarter of a megabyte in every function. */
 export interface Provider {
-  embeddingModel(model: string): EmbeddingModel
-  languageModel(model: string): LanguageModel
+  embeddingModel(model: string): EmbeddingModelV4
+  languageModel(model: string): LanguageModelV4
 }
 
 /** Splits `provider:model` at the first colon, since models have colons in their names too. */

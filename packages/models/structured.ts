@@ -1,5 +1,6 @@
+import type { LanguageModelV4 } from '@ai-sdk/provider'
+import { asSchema, parseJSON } from '@ai-sdk/provider-utils'
 import { ModelError } from '@twofold/core/failures.ts'
-import { generateText, type LanguageModel, Output } from 'ai'
 import type { z } from 'zod'
 import { reasonOf } from './provider.ts'
 
@@ -17,15 +18,23 @@ export interface Question<S extends z.ZodType> {
  * question nor the provider's words.
  */
 export async function asked<S extends z.ZodType>(
-  model: LanguageModel,
+  model: LanguageModelV4,
   { step, instructions, prompt, schema }: Question<S>,
   abortSignal: AbortSignal,
 ): Promise<z.output<S>> {
-  const answer = generateText({ model, instructions, prompt, output: Output.object({ schema }), abortSignal, maxRetries: 0 })
-  // Read here, because reading what did not come throws as well.
-  return answer
-    .then(({ output }) => output as z.output<S>)
-    .catch((error) => {
-      throw new ModelError(reasonOf(step, error, abortSignal), { retryable: true })
+  try {
+    const wanted = asSchema<z.output<S>>(schema)
+    const { content } = await model.doGenerate({
+      prompt: [
+        { role: 'system', content: instructions },
+        { role: 'user', content: [{ type: 'text', text: prompt }] },
+      ],
+      responseFormat: { type: 'json', schema: await wanted.jsonSchema },
+      abortSignal,
     })
+    const text = content.map((part) => (part.type === 'text' ? part.text : '')).join('')
+    return await parseJSON({ text, schema: wanted })
+  } catch (error) {
+    throw new ModelError(reasonOf(step, error, abortSignal), { retryable: true })
+  }
 }

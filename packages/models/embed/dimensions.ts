@@ -1,4 +1,4 @@
-import type { embedMany } from 'ai'
+import type { SharedV4ProviderOptions } from '@ai-sdk/provider'
 
 /** What is asked of vectors, known without loading what makes them. */
 export interface Embedding {
@@ -7,7 +7,7 @@ export interface Embedding {
   dimensions?: number
 }
 
-type Shorter = (dimensions: number) => NonNullable<Parameters<typeof embedMany>[0]['providerOptions']>
+type Shorter = (dimensions: number) => SharedV4ProviderOptions
 
 const openai: Shorter = (dimensions) => ({ openai: { dimensions } })
 const google: Shorter = (dimensions) => ({ google: { outputDimensionality: dimensions } })

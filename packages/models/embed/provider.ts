@@ -1,6 +1,5 @@
 import { ModelError } from '@twofold/core/failures.ts'
 import type { Embedder } from '@twofold/core/ports.ts'
-import { embedMany } from 'ai'
 import { openProvider, type ProviderOptions, readModel, reasonOf } from '../provider.ts'
 import { dimensionsOf, type Embedding } from './dimensions.ts'
 
@@ -23,11 +22,11 @@ export async function providerEmbedder(options: ProviderOptions & Embedding): Pr
   const embeddingModel = (await openProvider(provider, options)).embeddingModel(model)
 
   const call = async (values: string[], abortSignal: AbortSignal): Promise<Float32Array[]> => {
-    const { embeddings } = await embedMany({ model: embeddingModel, values, abortSignal, providerOptions, maxRetries: 0 }).catch(
-      (error) => {
-        throw new ModelError(reasonOf('embedding', error, abortSignal), { retryable: true })
-      },
-    )
+    const asking = Promise.resolve(embeddingModel.doEmbed({ values, abortSignal, providerOptions }))
+    const { embeddings } = await asking.catch((error) => {
+      throw new ModelError(reasonOf('embedding', error, abortSignal), { retryable: true })
+    })
+    if (embeddings.length !== values.length) throw new ModelError('embedding (no usable answer)', { retryable: true })
     return embeddings.map((embedding) => {
       if (embedding.length !== dimensions)
         throw new ModelError(`embedding (${embedding.length} dimensions instead of ${dimensions})`, { retryable: true })
