@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { once } from '@twofold/operation/http.ts'
 import { emf } from '@twofold/telemetry/emf.ts'
 import { assemble, type Composed } from './assemble.ts'
@@ -10,6 +11,9 @@ import type { Need } from './variables.ts'
  * anything is frozen and may not wake again.
  */
 type Container = <T>(work: (composed: Composed) => Promise<T>) => Promise<T>
+
+/** How long an answer waits for that, at most: the gateway gives up five seconds after an operation's deadline. What is late is noted with the next. */
+const NOTES_MS = 2_000
 
 let own: (() => Promise<Composed>) | null = null
 
@@ -31,7 +35,7 @@ export function container(needs: readonly AnyPart[], also: readonly Need[] = [])
     try {
       return await work(composed)
     } finally {
-      await composed.flush()
+      await Promise.race([composed.flush(), sleep(NOTES_MS, undefined, { ref: false })])
     }
   }
 }
