@@ -1,3 +1,4 @@
+import { probableTypos } from '@twofold/functions/typos.ts'
 import { joinService } from './join.ts'
 import { startService } from './keep.ts'
 import { tour } from './tour.ts'
@@ -20,6 +21,7 @@ try {
   const kept = variables.DATABASE_HTTP_URL ? null : await startService(options)
   const service = kept ?? (await joinService(options))
   stopOn(['SIGTERM', 'SIGINT'], service.close)
+  for (const line of probableTypos(variables)) options.log(line)
   if (kept?.created) await tour(kept, say)
   const key = kept && !TWOFOLD_API_KEY ? kept.key : '$TWOFOLD_API_KEY'
   const seconds = ((performance.now() - started) / 1000).toFixed(1)

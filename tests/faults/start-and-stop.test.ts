@@ -48,8 +48,8 @@ async function expectAllThere(asks: Client, writers: readonly Writer[]): Promise
   expect(found.sort()).toEqual(known.map(({ id, version }) => `${id} ${version}`).sort())
 }
 
-test('a second start on one home is refused with the process that has it, and one on a taken port with the port', async () => {
-  const service = await start(home.path)
+test('a second start on one home is refused with the process that has it, and one on a taken port with the port; what is misspelt is named and stops nothing', async () => {
+  const service = await start(home.path, { TWOFOLD_OPERATR_KEY: 'operator-key-of-the-test' })
   const second = await launch({ TWOFOLD_HOME: home.path }).ended
   expect(second).toMatchObject({ code: 1, stdout: '' })
   expect(second.stderr).toMatch(/^[^\n]+ is held by the running process \d+; stop it first, or use another folder\n$/)
@@ -63,7 +63,7 @@ test('a second start on one home is refused with the process that has it, and on
   expect((await client(service.url, KEY).get('/v1/health/ready')).status).toBe(200)
   // What another process needs to join, and secrets with it.
   expect(await readFile(`${home.path}/join`, 'utf8')).toMatch(/^DATABASE_URL=/m)
-  await service.end('SIGTERM')
+  expect((await service.end('SIGTERM')).stderr).toBe('TWOFOLD_OPERATR_KEY is read by nobody; TWOFOLD_OPERATOR_KEY is probably meant.\n')
 })
 
 test('a configuration that cannot be used is refused before anything is made, with one line for each variable', async () => {
