@@ -16,7 +16,6 @@ import { v7 } from 'uuid'
 import { BREAKERS, retryOf } from './breakers.ts'
 import type { Env } from './env.ts'
 import { type AnyPart, type Ground, type Opened, PORTS, type Port, undeclared } from './needs.ts'
-import { provided } from './parts/provider.ts'
 import { sqsOf } from './parts/queue.ts'
 import type { SqsOptions } from './queues/sqs.ts'
 
@@ -110,12 +109,11 @@ export async function assemble(env: Env, parts: readonly AnyPart[], telemetry: T
 /** What the ports say of themselves where they are not opened. Of the models that is in the rows and the answers of functions that never call one. */
 const KNOWN: { [P in Port]: (env: Env) => Partial<Deps[P]> | null } = {
   graph: () => ({}),
-  embedder(env) {
-    const { model } = provided(env, 'EMBEDDING_MODEL')
-    return { model, dimensions: dimensionsOf({ model, dimensions: env.EMBEDDING_DIMENSIONS }).dimensions }
+  embedder({ EMBEDDING_MODEL: model, EMBEDDING_DIMENSIONS: wanted }) {
+    return { model, dimensions: dimensionsOf({ model, dimensions: wanted }).dimensions }
   },
-  extractor: (env) => ({ model: provided(env, 'LANGUAGE_MODEL').model }),
-  language: (env) => ({ model: provided(env, 'LANGUAGE_MODEL').model }),
+  extractor: ({ LANGUAGE_MODEL: model }) => ({ model }),
+  language: ({ LANGUAGE_MODEL: model }) => ({ model }),
   queue: () => ({}),
 }
 

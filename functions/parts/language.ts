@@ -1,9 +1,9 @@
 import { providerLanguage } from '@twofold/models/language/provider.ts'
 import type { Part } from '../needs.ts'
-import { provided } from './provider.ts'
+import { reached } from './provider.ts'
 
 /** A language model of a provider. */
 export const language: Part<'language'> = {
   name: 'language',
-  open: async (env) => ({ port: await providerLanguage(provided(env, 'LANGUAGE_MODEL')) }),
+  open: async (env) => ({ port: await providerLanguage(reached(env, 'LANGUAGE_MODEL')) }),
 }
