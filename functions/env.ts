@@ -1,5 +1,5 @@
 import { Resource } from 'sst/resource'
-import * as z from 'zod'
+import type * as z from 'zod'
 import { probableTypos } from './typos.ts'
 import { DEPLOYMENT, linkOf, NAMES, type Name, type Need, SECRETS, VARIABLES, type Variable } from './variables.ts'
 
@@ -110,15 +110,16 @@ function linked(): Links {
   }
 }
 
+/** One by one: a schema of them all would be compiled for its only use. */
 function read<T extends Table>(table: T, told: Variables, raw: Variables): [Read<T> | null, Bad[]] {
-  const shape = Object.fromEntries(Object.entries(table).map(([name, { schema }]) => [name, schema]))
-  const parsed = z.object(shape).safeParse(told)
-  if (parsed.success) return [parsed.data as Read<T>, []]
-  const bad = parsed.error.issues.map(({ path: [first], message }) => {
-    const name = String(first)
-    return { name, was: was(name, told[name] ?? raw[name], table[name]?.kind === 'secret'), allowed: message }
-  })
-  return [null, bad]
+  const good: Record<string, unknown> = {}
+  const bad: Bad[] = []
+  for (const [name, { schema, kind }] of Object.entries(table)) {
+    const parsed = schema.safeParse(told[name])
+    if (parsed.success) good[name] = parsed.data
+    else bad.push({ name, was: was(name, told[name] ?? raw[name], kind === 'secret'), allowed: parsed.error.issues[0]?.message ?? '' })
+  }
+  return [bad.length === 0 ? (good as Read<T>) : null, bad]
 }
 
 /** A secret's value is never told, nor a URL's, which may hold one. */
