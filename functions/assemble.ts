@@ -5,6 +5,7 @@ import { auditKeeper } from '@twofold/core/audit/keep.ts'
 import { asRefusal } from '@twofold/core/failures.ts'
 import type { Authorized, Cache, Database, Deps } from '@twofold/core/ports.ts'
 import { sql } from '@twofold/core/sql.ts'
+import { HOME } from '@twofold/core/tenants/placed.ts'
 import { dimensionsOf } from '@twofold/models/embed/dimensions.ts'
 import type { Surroundings } from '@twofold/operation/http.ts'
 import { hashKey } from '@twofold/operation/read-caller.ts'
@@ -17,6 +18,7 @@ import { BREAKERS, retryOf } from './breakers.ts'
 import type { Env } from './env.ts'
 import { type AnyPart, type Ground, type Opened, PORTS, type Port, undeclared } from './needs.ts'
 import { sqsOf } from './parts/queue.ts'
+import { envAt, placesOf, together } from './places.ts'
 import type { SqsOptions } from './queues/sqs.ts'
 
 /** What a process is made of: built once, here and nowhere else. */
@@ -38,15 +40,23 @@ const VERIFIED_MS = 60_000
 
 /**
  * Builds every driver that this configuration asks for, and of the parts those that are given. `over` puts others in their
- * place. Refuses a configuration that one of them cannot use.
+ * place. Refuses a configuration that one of them cannot use. Of other places than `home` a process makes, when one is asked for,
+ * what each has of its own: a database and a graph.
  */
-export async function assemble(env: Env, parts: readonly AnyPart[], telemetry: Telemetry, over: Partial<Deps> = {}): Promise<Composed> {
+export async function assemble(
+  env: Env,
+  parts: readonly AnyPart[],
+  telemetry: Telemetry,
+  over: Partial<Deps> = {},
+  place = HOME,
+): Promise<Composed> {
   const now = over.now ?? (() => new Date())
   const log = logger({ level: env.LOG_LEVEL, now })
   const verifiedKeys = new LRUCache<string, Authorized>({ max: 10_000, ttl: VERIFIED_MS })
   const connection = connect({
     url: env.DATABASE_URL,
     fetchEndpoint: env.DATABASE_HTTP_URL,
+    place,
     retry: retryOf(env),
     breaker: BREAKERS.postgres,
     timeoutMs: 20_000,
@@ -56,11 +66,19 @@ export async function assemble(env: Env, parts: readonly AnyPart[], telemetry: T
   const db = noticing(connection, verifiedKeys, now)
   const ground: Ground = { db, now, log, telemetry }
   const opened = await openAll(env, parts, ground)
+  const gauges = together(telemetry.gauge)
+  const graphs = parts.filter(({ name }) => name === 'graph')
+  const places = placesOf(env, (name) => {
+    const { embedder, extractor, language, queue, cache, id } = deps
+    const shared = { embedder, extractor, language, queue, cache, id, now }
+    return assemble(envAt(env, name), graphs, telemetry, { ...shared, gauge: gauges(name), places: places.seenFrom(name) }, name)
+  })
   const deps: Deps = {
     db,
     ...opened.ports,
     cache: cacheOf(env, ground),
     audit: auditKeeper({ db: connection, log }, env.AUDIT_FLUSH_MS),
+    places: places.seenFrom(HOME),
     log,
     settings: {
       graphEnabled: env.ENABLE_GRAPH_STORE,
@@ -78,13 +96,15 @@ export async function assemble(env: Env, parts: readonly AnyPart[], telemetry: T
       auditRetentionDays: env.AUDIT_RETENTION_DAYS,
     },
     metrics: () => telemetry.text(),
-    gauge: telemetry.gauge,
+    gauge: gauges(place),
     now,
     id: () => v7(),
-    secret: () => `tf_${randomBytes(32).toString('base64url')}`,
+    secret: () => `tf_${place === HOME ? '' : `${place}.`}${randomBytes(32).toString('base64url')}`,
     verifiedKeys: { get: (hash) => verifiedKeys.get(hash.toString('hex')) ?? null },
     ...over,
   }
+  places.homeIs(deps)
+  const flush = () => Promise.all([deps.audit.flush(), places.flush()])
   return {
     deps,
     surroundings: {
@@ -96,12 +116,12 @@ export async function assemble(env: Env, parts: readonly AnyPart[], telemetry: T
     },
     ingest: env.INGEST_QUEUE_URL === undefined ? null : sqsOf(env, env.INGEST_QUEUE_URL),
     async flush() {
-      await deps.audit.flush()
       telemetry.flush()
+      await flush()
     },
     async close() {
-      await Promise.race([deps.audit.flush(), sleep(LAST_NOTES_MS, undefined, { ref: false })])
-      await opened.close()
+      await Promise.race([flush(), sleep(LAST_NOTES_MS, undefined, { ref: false })])
+      await Promise.all([opened.close(), places.close()])
     },
   }
 }

@@ -42,7 +42,14 @@ const BAD: Record<string, string> = {
   ),
   ...Object.fromEntries(NAMES.filter((name) => /_UR[LI]$|URL_SQS$/.test(name)).map((name) => [name, 'ftp://never-shown'])),
   ...Object.fromEntries(NAMES.filter((name) => /^(ENABLE|ROLLBACK)_/.test(name)).map((name) => [name, 'maybe'])),
-  ...{ EMBEDDING_MODEL: 'the best', LANGUAGE_MODEL: 'the best', LOG_LEVEL: 'loud', TWOFOLD_OPERATOR_KEY: 'never-shown' },
+  ...{
+    EMBEDDING_MODEL: 'the best',
+    LANGUAGE_MODEL: 'the best',
+    LOG_LEVEL: 'loud',
+    TWOFOLD_OPERATOR_KEY: 'never-shown',
+    PLACES: '{"home":"never-shown"}',
+    PLACES_NEO4J: 'never-shown',
+  },
 }
 /** What any text will do for. */
 const ANY =

@@ -178,7 +178,8 @@ export async function world(variables: Record<string, string> = {}, over: Partia
   }
 }
 
-async function migratedDatabase(): Promise<TestDatabase> {
+/** A database with the whole schema and the index of the model that these tests embed with. */
+export async function migratedDatabase(): Promise<TestDatabase> {
   return testDatabase({
     key: JSON.stringify([EMBEDDING, await readMigrations()]),
     async prepare({ url, owner }) {

@@ -1,11 +1,12 @@
 import { audited } from '@twofold/core/audit/note.ts'
 import type { Deps } from '@twofold/core/ports.ts'
+import { placed } from '@twofold/core/tenants/placed.ts'
 import { type Declaration, operation as declare, type Operation } from '@twofold/operation/operation.ts'
 import type { z } from 'zod'
 import { type AnyPart, holding } from './needs.ts'
 
 /**
- * Declares an operation over the deps of this product, of which it gets what it says it `needs`. Whoever asks for it, and in
+ * Declares an operation over the deps of this product, of which it gets what it says it `needs`, where its caller lives. Whoever asks for it, and in
  * whatever protocol, is noted in the audit.
  */
 export const operation = <I extends z.ZodType, O extends z.ZodType>(
@@ -15,7 +16,9 @@ export const operation = <I extends z.ZodType, O extends z.ZodType>(
   const declared: Operation<Deps, any, any> = declare({
     ...declaration,
     handle: (deps, input, caller) =>
-      audited(deps, declared, input as Record<string, unknown>, caller, () => declaration.handle(its(deps), input, caller)),
+      placed(deps, { who: caller.keyHash.toString('hex'), hint: caller.place ?? null }, (at) =>
+        audited(at, declared, input as Record<string, unknown>, caller, () => declaration.handle(its(at), input, caller)),
+      ),
   })
   return declared
 }

@@ -64,15 +64,48 @@ const intervals = Object.fromEntries(Object.entries(INTERVALS).map(([name, ms]) 
   [N in keyof typeof INTERVALS]: ReturnType<typeof interval>
 }
 
+/** What is said of several places by name, as JSON. */
+const places = <S extends z.ZodType>(of: S, example: string) => {
+  const schema = z.record(z.string().regex(/^(?!home$)[a-z][a-z0-9-]{0,30}$/), of)
+  return z
+    .string()
+    .transform((given, context): z.output<typeof schema> => {
+      const parsed = schema.safeParse(json(given))
+      if (parsed.success) return parsed.data
+      context.addIssue({ code: 'custom', message: `JSON such as ${example}, without home` })
+      return z.NEVER
+    })
+    .default({})
+}
+function json(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+const postgres = url('postgres:', 'postgresql:')
+const neo4j = url('neo4j:', 'neo4j+s:', 'neo4j+ssc:', 'bolt:', 'bolt+s:', 'bolt+ssc:')
+const Database = z.strictObject({ DATABASE_URL: postgres, DATABASE_HTTP_URL: web, DATABASE_OWNER_URL: postgres.optional() })
+const Graph = z.strictObject({
+  NEO4J_URI: neo4j,
+  NEO4J_USERNAME: text.optional(),
+  NEO4J_PASSWORD: text.optional(),
+  NEO4J_DATABASE: text.optional(),
+})
+
 export const VARIABLES = {
-  DATABASE_URL: secret(url('postgres:', 'postgresql:')),
+  DATABASE_URL: secret(postgres),
   DATABASE_HTTP_URL: platform(web),
   UPSTASH_REDIS_REST_URL: secret(web),
   UPSTASH_REDIS_REST_TOKEN: secret(text.optional()),
-  NEO4J_URI: secret(url('neo4j:', 'neo4j+s:', 'neo4j+ssc:', 'bolt:', 'bolt+s:', 'bolt+ssc:').optional(), 'graph'),
+  NEO4J_URI: secret(neo4j.optional(), 'graph'),
   NEO4J_USERNAME: setting(text.default('neo4j')),
   NEO4J_PASSWORD: secret(text.optional(), 'graph'),
   NEO4J_DATABASE: setting(text.default('neo4j')),
+  /** Databases beside that, by the names of their places, and the graph of each; without one the graph is tables there. */
+  PLACES: secret(places(Database, '{"eu2":{"DATABASE_URL":"postgresql://…"}}')),
+  PLACES_NEO4J: secret(places(Graph, '{"eu2":{"NEO4J_URI":"neo4j+s://…","NEO4J_PASSWORD":"…"}}'), 'graph'),
   NEO4J_POOL_MIN: setting(whole(1, 1000).optional()),
   NEO4J_POOL_MAX: setting(whole(1, 1000).optional()),
   GRAPH_QUEUE_URL: made(web),

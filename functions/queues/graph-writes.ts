@@ -1,4 +1,6 @@
 import { type Outcome, type ProjectDeps, project } from '@twofold/core/graph/project.ts'
+import type { Deps } from '@twofold/core/ports.ts'
+import { placed } from '@twofold/core/tenants/placed.ts'
 import type { SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda'
 import * as z from 'zod'
 import { container } from '../container.ts'
@@ -6,6 +8,8 @@ import { graph } from '../parts/graph.ts'
 
 /** A nudge: these ledger rows of a tenant are owed. It says which, never what: the writer reads that for itself. */
 export const GraphWrite = z.object({ tenant: z.uuid(), ids: z.array(z.uuid()).max(10_000) })
+
+type WriterDeps = ProjectDeps & Pick<Deps, 'places'>
 
 interface Message {
   messageId: string
@@ -20,7 +24,7 @@ interface Message {
  * when the graph refuses one.
  */
 export const graphWrites =
-  (deps: ProjectDeps) =>
+  (deps: WriterDeps) =>
   async (event: SQSEvent): Promise<SQSBatchResponse> => {
     const { messages, malformed } = read(event.Records)
     for (const messageId of malformed) deps.log.error('graph-writes.malformed', { messageId })
@@ -49,14 +53,11 @@ function json(text: string): unknown {
 }
 
 /** Answers the messages of one tenant that failed; one tenant's trouble is not another's. */
-async function write(deps: ProjectDeps, tenant: string, messages: readonly Message[]): Promise<string[]> {
+async function write(deps: WriterDeps, tenant: string, messages: readonly Message[]): Promise<string[]> {
   let outcomes: Outcome[]
   try {
-    outcomes = await project(
-      deps,
-      tenant,
-      messages.flatMap(({ ids }) => ids),
-    )
+    const all = messages.flatMap(({ ids }) => ids)
+    outcomes = await placed(deps, { who: tenant }, (at) => project(at, tenant, all))
   } catch (error) {
     deps.log.error('graph-writes.failed', { tenant, reason: error instanceof Error ? error.name : 'unknown' })
     return messages.map(({ messageId }) => messageId)

@@ -33,7 +33,7 @@ export interface Skipped {
 }
 
 export interface Scheduled<T = unknown> {
-  /** One round under its lock, which `stop` breaks off; throws what the work threw, after noting it. */
+  /** One round at each place, under a lock of that place, which `stop` breaks off. Answers home's; throws what the work of one threw, after noting it. */
   (deps: Deps): (stop?: AbortSignal) => Promise<T | Skipped>
   readonly declared: Declared<T>
   /** What the cloud starts. */
@@ -56,35 +56,43 @@ export function scheduled<T>(declared: Declared<T>): Scheduled<T> {
   const run =
     (deps: Deps) =>
     async (stop?: AbortSignal): Promise<T | Skipped> => {
-      const { db, settings, log } = deps
-      if (autoSync && !settings.autoSync) return { skipped: true }
-      const at = deps.now()
-      const [round, after] = [deps.id(), (ms: number) => new Date(at.getTime() + ms)]
-      const due = every === 'NIGHTLY_HOUR' ? lastAt(settings.nightlyHour, at).toISOString() : null
-      const [[taken]] = await db.across([
-        sql<{
-          mine: boolean
-        }>`select begin_schedule(${name}, ${round}::uuid, ${at.toISOString()}::timestamptz, ${after(leaseMs(declared)).toISOString()}::timestamptz, ${due}::timestamptz) as mine`,
-      ])
-      if (!taken?.mine) return { skipped: true }
-      const end = (failure: string | null) =>
-        db.across([sql`select end_schedule(${name}, ${round}::uuid, ${deps.now().toISOString()}::timestamptz, ${failure})`])
-      try {
-        const timeout = AbortSignal.timeout(longestMs)
-        const done = await work({ deps: its(deps), until: after(longestMs), signal: stop ? AbortSignal.any([timeout, stop]) : timeout })
-        await end(null)
-        return done
-      } catch (error) {
-        if (stop?.aborted) {
-          await end(null)
-          return { skipped: true }
-        }
-        log.error('schedule.failed', { schedule: name, error })
-        // Where Postgres itself is the trouble the lock ends by its time.
-        await end(error instanceof Error ? error.name : 'unknown').catch(() => undefined)
-        throw error
-      }
+      const { places } = deps
+      const all = await Promise.allSettled(
+        places.names.map(async (name) => roundAt(name === places.here ? deps : ((await places.at(name)) as Deps), stop)),
+      )
+      for (const each of all) if (each.status === 'rejected') throw each.reason
+      return (all[0] as PromiseFulfilledResult<T | Skipped>).value
     }
+  const roundAt = async (deps: Deps, stop?: AbortSignal): Promise<T | Skipped> => {
+    const { db, settings, log } = deps
+    if (autoSync && !settings.autoSync) return { skipped: true }
+    const at = deps.now()
+    const [round, after] = [deps.id(), (ms: number) => new Date(at.getTime() + ms)]
+    const due = every === 'NIGHTLY_HOUR' ? lastAt(settings.nightlyHour, at).toISOString() : null
+    const [[taken]] = await db.across([
+      sql<{
+        mine: boolean
+      }>`select begin_schedule(${name}, ${round}::uuid, ${at.toISOString()}::timestamptz, ${after(leaseMs(declared)).toISOString()}::timestamptz, ${due}::timestamptz) as mine`,
+    ])
+    if (!taken?.mine) return { skipped: true }
+    const end = (failure: string | null) =>
+      db.across([sql`select end_schedule(${name}, ${round}::uuid, ${deps.now().toISOString()}::timestamptz, ${failure})`])
+    try {
+      const timeout = AbortSignal.timeout(longestMs)
+      const done = await work({ deps: its(deps), until: after(longestMs), signal: stop ? AbortSignal.any([timeout, stop]) : timeout })
+      await end(null)
+      return done
+    } catch (error) {
+      if (stop?.aborted) {
+        await end(null)
+        return { skipped: true }
+      }
+      log.error('schedule.failed', { schedule: name, error })
+      // Where Postgres itself is the trouble the lock ends by its time.
+      await end(error instanceof Error ? error.name : 'unknown').catch(() => undefined)
+      throw error
+    }
+  }
   return Object.assign(run, { declared, handler: () => within(({ deps }) => run(deps)()) })
 }
 

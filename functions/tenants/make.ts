@@ -9,13 +9,16 @@ export const make = operation({
   path: '/v1/tenants',
   scope: 'operator',
   summary: 'Make a tenant; answers its first admin key, whose secret is shown once.',
-  input: z.strictObject({ name: z.string().min(1).max(255) }),
+  input: z.strictObject({
+    name: z.string().min(1).max(255),
+    placement: z.string().default('home').meta({ description: 'Where it shall live: `home`, or a place that the deployment names.' }),
+  }),
   output: z.object({ tenant: Tenant, secret: z.string() }),
   status: 201,
   // A known name is refused, so sending it again cannot make a second tenant; a secret is never shown twice.
   write: false,
   example: { name: 'acme' },
-  handle: (deps, { name }) => makeTenant(deps, name),
+  handle: (deps, { name, placement }) => makeTenant(deps, name, placement),
 })
 
 export const handler = lambda(make)

@@ -17,7 +17,10 @@ describe('making a tenant', () => {
     const before = await here.tenant()
     await before.add({ content: 'theirs' })
     const { status, json } = await make('acme')
-    expect([status, json.tenant]).toEqual([201, { id: expect.any(String), name: 'acme', createdAt: expect.any(String), suspendedAt: null }])
+    expect([status, json.tenant]).toEqual([
+      201,
+      { id: expect.any(String), name: 'acme', placement: 'home', createdAt: expect.any(String), suspendedAt: null },
+    ])
     expect((await ask('POST', '/v1/memories', { userId: 'alice', content: 'first' }, json.secret)).status).toBe(201)
     const { items } = (await ask('GET', '/v1/memories', undefined, json.secret)).json
     expect(items.map((m: { content: string }) => m.content)).toEqual(['first'])

@@ -67,6 +67,17 @@ export class Replay extends Error {
   }
 }
 
+/** Not a failure: the tenant lives at another place, and nothing was done for it here. */
+export class Elsewhere extends Error {
+  override readonly name = 'Elsewhere'
+  readonly place: string
+
+  constructor(place: string) {
+    super('the tenant lives elsewhere')
+    this.place = place
+  }
+}
+
 /** What an idempotency row remembers of one result: which thing at which version, or the code it was refused with. */
 export interface ReplayTarget {
   id: string | null
@@ -93,6 +104,7 @@ export async function afterWriting<T>(reading: Promise<T>): Promise<T> {
 /** What the world is told of a failure: a refusal as it is, a store that is down as `unavailable`, all else `null` (internal). */
 export function asRefusal(error: unknown): Refusal | null {
   if (error instanceof Refusal) return error
+  if (error instanceof Elsewhere) return new Refusal('unavailable', 'The tenant is being moved; ask again.', { retryAfterMs: 1000 })
   if (error instanceof PersistenceError && error.retryable) {
     const store = { vector: 'The database', graph: 'The graph', cache: 'The cache', queue: 'The queue', model: 'The model' }[error.store]
     const outcome = error.unsure

@@ -216,6 +216,19 @@ export interface Audit {
   flush(): Promise<void>
 }
 
+/** Where tenants live: each place is a database with a graph of its own. Tenants of different places share nothing but the cache, the queues and the models. */
+export interface Places {
+  /** Where these deps stand. */
+  readonly here: string
+  /** All there are, `home` first. */
+  readonly names: readonly string[]
+  /** What stands there, opened by the first who asks; null: there is no such place. */
+  at(name: string): Promise<Deps> | null
+  /** Where somebody (a key's hash, a tenant's id) was found last; null: not known. A hint: the database decides. */
+  of(who: string): string | null
+  found(who: string, place: string): void
+}
+
 /** Everything an operation stands on. Built once per process in `functions/assemble.ts`; tests build their own. */
 export interface Deps {
   db: Database
@@ -227,6 +240,7 @@ export interface Deps {
   language: LanguageModel | null
   queue: GraphQueue
   audit: Audit
+  places: Places
   log: Log
   settings: Settings
   /** What this process has counted and timed, in Prometheus's text format. Names no tenant. */
@@ -237,7 +251,7 @@ export interface Deps {
   now(): Date
   /** A new UUIDv7. */
   id(): string
-  /** A new API key: 256 random bits. */
+  /** A new API key: 256 random bits, and before them the place where it is known unless that is home. */
   secret(): string
   /** What the database said of a key in the last minute. Only a hint (may a model be called, which grants to search): never authorizes. */
   verifiedKeys: { get(keyHash: Buffer): Authorized | null }

@@ -4,6 +4,8 @@ export interface Caller {
   readonly keyHash: Buffer
   /** Set for a message of another service, which has no key: the tenant it names, and who sent it, by whom it is audited. */
   readonly source?: Source
+  /** Where the key says that its owner lives; null: it says nothing. A hint. */
+  readonly place?: string | null
   /** What the operation needs, checked by `authorize` in the database; null: any valid key (or, on public routes, none) will do. */
   readonly scope: string | null
   readonly operation: string

@@ -10,6 +10,8 @@ import { judge, type Verdict } from './judge.ts'
 export interface Connection extends Endpoint {
   retry: RetrySettings
   breaker: BreakerSettings
+  /** Which of several places this database is; it acts for no tenant that lives at another. Default: home. */
+  place?: string
   /** How long one attempt may take before the database counts as not answering. */
   timeoutMs: number
   now(): Date
@@ -94,7 +96,8 @@ export function connect(connection: Connection): Database {
     plans: 'auto' | 'force_custom_plan' = 'auto',
   ) => sql`select set_config('role', 'twofold_app', true), set_config('search_path', 'twofold, public', true),
     set_config('lock_timeout', '5s', true), set_config('statement_timeout', ${String(Math.ceil(connection.timeoutMs * ITS_PART))}, true),
-    set_config('timezone', 'UTC', true), set_config('datestyle', 'ISO', true), set_config('jit', 'off', true), ${first} as first,
+    set_config('timezone', 'UTC', true), set_config('datestyle', 'ISO', true), set_config('jit', 'off', true),
+    set_config('twofold.place', ${connection.place ?? 'home'}, true), ${first} as first,
     set_config('plan_cache_mode', ${plans}, true)`
 
   return {

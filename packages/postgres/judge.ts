@@ -1,5 +1,5 @@
 import { NeonDbError } from '@neondatabase/serverless'
-import { Replay, type ReplayTarget, SqlError, VectorStoreError } from '@twofold/core/failures.ts'
+import { Elsewhere, Replay, type ReplayTarget, SqlError, VectorStoreError } from '@twofold/core/failures.ts'
 import { type Code, type Details, Refusal } from '@twofold/operation/refusal.ts'
 import { Unreachable } from './endpoint.ts'
 
@@ -29,6 +29,7 @@ export function judge(error: unknown): Verdict {
   const { code } = error
   if (!code) return down('no SQLSTATE', 'reads', error)
   if (code === 'TW001') return answered(guard(error), code)
+  if (code === 'TW004') return answered(new Elsewhere(error.message), code)
   if (RUN_AGAIN.has(code)) {
     const busy = new Refusal('in_progress', 'Other requests are changing the same thing; try again.', { retryAfterMs: 200 })
     return { ...answered(busy, code), again: 'always' }

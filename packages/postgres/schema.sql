@@ -554,8 +554,10 @@ create table twofold.tenants (
   graph_generation integer default 1 not null,
   graph_epoch integer default 1 not null,
   graph_generations_made integer default 1 not null,
+  placement text collate "C" default 'home'::text not null,
   constraint tenants_pkey PRIMARY KEY (id),
   constraint tenants_name_key UNIQUE (name),
+  constraint tenants_placement_check CHECK ((placement ~ '^[a-z][a-z0-9-]{0,30}$'::text)),
   constraint tenants_uuid_key UNIQUE (uuid)
 );
 
@@ -811,11 +813,13 @@ CREATE OR REPLACE FUNCTION twofold.act_for(tenant uuid)
 AS $function$
 declare
   number int;
+  place text;
 begin
-  select t.id into number from tenants t where t.uuid = tenant;
+  select t.id, t.placement into number, place from tenants t where t.uuid = tenant;
   if number is null then
     perform refuse('not_found', 'There is no such tenant.');
   end if;
+  perform must_live_here(place);
   perform set_config('twofold.tenant', number::text, true), set_config('twofold.actor', '', true),
     set_config('twofold.lows', '{""}', true), set_config('twofold.highs', array[U&'\+10FFFF']::text, true),
     set_config('twofold.request', '', true), set_config('twofold.behalf', '', true);
@@ -836,6 +840,7 @@ begin
   if not found then
     perform refuse('not_found', 'There is no such tenant.');
   end if;
+  perform must_live_here(holder.placement);
   if holder.suspended_at is not null then
     perform refuse('forbidden', 'The tenant is suspended.');
   end if;
@@ -897,13 +902,14 @@ declare
   lows text[];
   highs text[];
 begin
-  select k.*, t.uuid, t.suspended_at into holder
+  select k.*, t.uuid, t.suspended_at, t.placement into holder
   from api_keys k join tenants t on t.id = k.tenant_id
   where (k.hash = key_hash or (k.former_hash = key_hash and k.former_until > at))
     and k.revoked_at is null and (k.expires_at is null or k.expires_at > at);
   if not found then
     perform refuse('unauthenticated', 'The API key is unknown, revoked or expired.');
   end if;
+  perform must_live_here(holder.placement);
   if holder.suspended_at is not null then
     perform refuse('forbidden', 'The tenant of this key is suspended.');
   end if;
@@ -1163,6 +1169,13 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION twofold.here()
+ RETURNS text
+ LANGUAGE sql
+ STABLE PARALLEL SAFE
+AS $function$ select coalesce(nullif(current_setting('twofold.place', true), ''), 'home') $function$
+;
+
 CREATE OR REPLACE FUNCTION twofold.iso(at timestamp with time zone)
  RETURNS text
  LANGUAGE sql
@@ -1179,12 +1192,12 @@ AS $function$ select k.hash from api_keys k where k.tenant_id = current_tenant()
 ;
 
 CREATE OR REPLACE FUNCTION twofold.list_tenants(after uuid, most integer)
- RETURNS TABLE(id uuid, name text, created_at timestamp with time zone, suspended_at timestamp with time zone)
+ RETURNS TABLE(id uuid, name text, placement text, created_at timestamp with time zone, suspended_at timestamp with time zone)
  LANGUAGE sql
  STABLE SECURITY DEFINER
  SET search_path TO 'twofold', 'pg_temp'
 AS $function$
-  select t.uuid, t.name, t.created_at, t.suspended_at from tenants t where after is null or t.uuid > after order by t.uuid limit most
+  select t.uuid, t.name, t.placement, t.created_at, t.suspended_at from tenants t where after is null or t.uuid > after order by t.uuid limit most
 $function$
 ;
 
@@ -1197,7 +1210,7 @@ AS $function$
 declare
   number int;
 begin
-  insert into tenants (uuid, name, created_at) values (tenant, tenant_name, at) on conflict (name) do nothing returning id into number;
+  insert into tenants (uuid, name, placement, created_at) values (tenant, tenant_name, here(), at) on conflict (name) do nothing returning id into number;
   if number is null then
     perform refuse('conflict', 'A tenant of this name exists.');
   end if;
@@ -1237,6 +1250,17 @@ begin
   end if;
   return (merged - array(select key from jsonb_each(patch) where value = 'null'))
     || coalesce((select jsonb_object_agg(key, twofold.merge_patch(merged -> key, value)) from jsonb_each(patch) where value <> 'null'), '{}');
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION twofold.must_live_here(placement text)
+ RETURNS void
+ LANGUAGE plpgsql
+AS $function$
+begin
+  if placement <> twofold.here() then
+    raise exception using errcode = 'TW004', message = placement;
+  end if;
 end $function$
 ;
 
@@ -1295,6 +1319,21 @@ begin
     perform twofold.owe('memory', array[old.superseded_by, old.id], array[old.subject, old.subject], clock_timestamp());
   end if;
   return null;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION twofold.place_tenant(tenant uuid, tenant_name text, place text, at timestamp with time zone)
+ RETURNS TABLE(id uuid, created_at timestamp with time zone)
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'twofold', 'pg_temp'
+AS $function$
+begin
+  insert into tenants (uuid, name, placement, created_at) values (tenant, tenant_name, place, at) on conflict (name) do nothing;
+  return query select t.uuid, t.created_at from tenants t where t.name = tenant_name and t.placement = place and place <> here();
+  if not found then
+    perform refuse('conflict', 'A tenant of this name exists.');
+  end if;
 end $function$
 ;
 
@@ -1420,13 +1459,13 @@ AS $function$ select split_part(namespace, ':', 1) || ':' || split_part(namespac
 ;
 
 CREATE OR REPLACE FUNCTION twofold.suspend_tenant(tenant uuid, at timestamp with time zone)
- RETURNS TABLE(id uuid, name text, created_at timestamp with time zone, suspended_at timestamp with time zone)
+ RETURNS TABLE(id uuid, name text, placement text, created_at timestamp with time zone, suspended_at timestamp with time zone)
  LANGUAGE sql
  SECURITY DEFINER
  SET search_path TO 'twofold', 'pg_temp'
 AS $function$
   update tenants t set suspended_at = case when at is null then null else coalesce(t.suspended_at, at) end where t.uuid = tenant
-  returning t.uuid, t.name, t.created_at, t.suspended_at
+  returning t.uuid, t.name, t.placement, t.created_at, t.suspended_at
 $function$
 ;
 
@@ -1451,7 +1490,7 @@ CREATE OR REPLACE FUNCTION twofold.tenants_shuffled(seed text)
  LANGUAGE sql
  STABLE SECURITY DEFINER
  SET search_path TO 'twofold', 'pg_temp'
-AS $function$ select t.uuid from tenants t where t.suspended_at is null order by md5(t.uuid || seed) $function$
+AS $function$ select t.uuid from tenants t where t.suspended_at is null and t.placement = here() order by md5(t.uuid || seed) $function$
 ;
 
 CREATE OR REPLACE FUNCTION twofold.tenants_with(work text, at timestamp with time zone, most integer)
@@ -1502,6 +1541,7 @@ AS $function$
   
     union all select min(c.due_at) from consolidations c where work = 'consolidate' and c.tenant_id = t.id and c.due_at <= at
   ) w on w.since is not null
+  where t.placement = here()
   order by w.since
   limit most
 $function$
@@ -1527,6 +1567,7 @@ AS $function$
       where d.tenant_id = t.id and d.removed_at is null and d.sync_status = 'synced' and d.embedding_model > model collate "C" and d.due_at is null
       order by d.embedding_model desc limit 1)
   ) w on w.since is not null
+  where t.placement = here()
   group by t.uuid
   order by min(w.since)
   limit most

@@ -2,8 +2,9 @@ import { createHash } from 'node:crypto'
 import { normalize } from '@twofold/core/entities/entity.ts'
 import type { GraphOptions, GraphPort, GraphSession } from '@twofold/core/graph/port.ts'
 import type { ProjectDeps } from '@twofold/core/graph/project.ts'
-import type { Database, Settings } from '@twofold/core/ports.ts'
+import type { Database, Deps, Settings } from '@twofold/core/ports.ts'
 import { type Statement, sql } from '@twofold/core/sql.ts'
+import { ALONE } from '@twofold/core/tenants/placed.ts'
 import { terms } from '@twofold/core/text/words.ts'
 import { type Caller, Timings } from '@twofold/operation/caller.ts'
 import { silent } from '../database.ts'
@@ -103,9 +104,10 @@ let made = 0
 /** Ids in the order in which they were asked for. */
 export const id = (): string => `01900000-0000-7000-8000-${String(++made).padStart(12, '0')}`
 
-export const depsOf = (db: Database, graph: GraphPort, clock: Clock): ProjectDeps => ({
+export const depsOf = (db: Database, graph: GraphPort, clock: Clock): ProjectDeps & Pick<Deps, 'places'> => ({
   db,
   graph,
+  places: ALONE,
   log: silent,
   settings,
   now: clock.now,

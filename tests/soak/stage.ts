@@ -4,6 +4,7 @@ import { PersistenceError } from '@twofold/core/failures.ts'
 import type { Memory } from '@twofold/core/memories/memory.ts'
 import type { Authorized, Deps } from '@twofold/core/ports.ts'
 import { sql } from '@twofold/core/sql.ts'
+import { ALONE } from '@twofold/core/tenants/placed.ts'
 import { graphWrites } from '@twofold/functions/queues/graph-writes.ts'
 import { type Caller, Timings } from '@twofold/operation/caller.ts'
 import { Refusal } from '@twofold/operation/refusal.ts'
@@ -188,6 +189,7 @@ export class Stage {
       language: null,
       queue: { nudge: async (_: string, ids: readonly string[]) => void this.messages.push([...ids]) },
       audit: { note: () => undefined, flush: async () => undefined },
+      places: ALONE,
       log: silent,
       gauge: () => undefined,
       settings,
