@@ -10,10 +10,11 @@ const COMMAND = fileURLToPath(new URL('migrate.ts', import.meta.url))
 vi.setConfig({ testTimeout: 120_000 })
 
 let database: TestDatabase
+let elsewhere: TestDatabase
 beforeAll(async () => {
-  database = await testDatabase()
+  ;[database, elsewhere] = await Promise.all([testDatabase(), testDatabase()])
 })
-afterAll(() => database.close())
+afterAll(() => Promise.all([database.close(), elsewhere.close()]))
 
 async function migrate(args: string[], variables: Record<string, string> = {}) {
   const { PATH, HOME } = process.env
@@ -52,6 +53,16 @@ test('an empty database gets every migration, the index of its model and its fir
   expect(again.out).toContain('Postgres: up to date\n')
   expect(again.out).toContain('The tenant acme is there already')
   expect(again.out).not.toContain('tf_')
+})
+
+test('every place is brought up to the same code', async () => {
+  const { url, fetchEndpoint, owner } = elsewhere
+  const away = { DATABASE_URL: url, DATABASE_HTTP_URL: fetchEndpoint, DATABASE_OWNER_URL: owner.url }
+  const { code, out, err } = await migrate([], { PLACES: JSON.stringify({ away }) })
+  expect([code, err]).toEqual([0, ''])
+  expect(out.split('away:\n')[1]).toContain('Postgres: applied 0001_')
+  const [counted] = await elsewhere.sql('select count(*)::int as migrations from twofold.migrations')
+  expect(Number(counted?.migrations)).toBe((await readMigrations()).length)
 })
 
 test.each([

@@ -3,16 +3,17 @@ import { makeTenant } from '@twofold/core/tenants/tenants.ts'
 import { compose } from '@twofold/functions/deps.ts'
 import { type Env, readEnv } from '@twofold/functions/env.ts'
 import { neo4jOf } from '@twofold/functions/parts/graph.ts'
+import { envAt } from '@twofold/functions/places.ts'
 import { migrateGraph } from '@twofold/graph/neo4j/graph.ts'
 import { Refusal } from '@twofold/operation/refusal.ts'
 import { ensureModel } from '@twofold/postgres/ensure-model.ts'
 import { migrate } from '@twofold/postgres/migrate.ts'
 
 const USAGE = `npm run migrate -- [--tenant <name>]
-  Brings the stores up to this code, before traffic comes to it: the schema of Postgres, the index of the embedding model, and
-  the constraints of Neo4j. Safe to run again, and while an older version serves.
+  Brings the stores of every place up to this code, before traffic comes to it: the schema of Postgres, the index of the embedding
+  model, and the constraints of Neo4j. Safe to run again, and while an older version serves.
   --tenant <name>  makes this tenant too, unless it is there, and prints its first admin key, which is shown once
-Reads the variables of the service; DATABASE_OWNER_URL is who owns the schema, where DATABASE_URL does not.`
+Reads the variables of the service; DATABASE_OWNER_URL (of a place in PLACES its own) is who owns the schema, where DATABASE_URL does not.`
 
 const say = (line: string) => process.stdout.write(`${line}\n`)
 
@@ -56,6 +57,10 @@ try {
   else {
     const env = readEnv(variables)
     await bring(env, DATABASE_OWNER_URL || env.DATABASE_URL)
+    for (const [name, place] of Object.entries(env.PLACES)) {
+      say(`${name}:`)
+      await bring(envAt(env, name), place.DATABASE_OWNER_URL ?? place.DATABASE_URL)
+    }
     if (values.tenant) await first(env, values.tenant)
   }
 } catch (error) {
