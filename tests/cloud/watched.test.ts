@@ -5,6 +5,7 @@ import { get, handler as getMemory } from '@twofold/functions/memories/get.ts'
 import { handler as measure } from '@twofold/functions/schedules/measure.ts'
 import { cloudNames, METRICS, type MetricName } from '@twofold/telemetry/table.ts'
 import { afterAll, beforeAll, describe, expect, inject, test, vi } from 'vitest'
+import { TOLD } from './deployed.ts'
 import { functionsOf, made } from './made.ts'
 
 /** What is looked at in the cloud, over the stacks as they are deployed and the lines that the handlers really write. */
@@ -111,6 +112,11 @@ describe('every alarm', () => {
     expect(deaf.map(({ name }) => name)).toEqual([])
     for (const { alarmActions } of [...alarms(), ...composites()]) for (const arn of alarmActions ?? []) expect(arn).toContain(topic)
     expect(composites().filter(({ alarmActions }) => alarmActions?.length !== 1)).toEqual([])
+  })
+
+  test('comes by mail to whom the stage names', () => {
+    const mails = made(prod, 'aws:sns/topicSubscription:TopicSubscription').map(({ inputs }) => `${inputs.protocol} ${inputs.endpoint}`)
+    expect(mails).toEqual([`email ${TOLD.ALARM_EMAIL}`])
   })
 
   test('of two windows has both', () => {
