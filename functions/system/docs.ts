@@ -1,6 +1,7 @@
 import * as z from 'zod'
 import { lambda } from '../lambda.ts'
 import { operation } from '../operation.ts'
+import { SCRIPT } from './reference.ts'
 
 /** The reference's own script stands beside this route; nothing is loaded from elsewhere. */
 const PAGE = `<!doctype html>
@@ -12,7 +13,7 @@ const PAGE = `<!doctype html>
   </head>
   <body>
     <script id="api-reference" data-url="/openapi.json" data-configuration='{"withDefaultFonts":false,"telemetry":false,"agent":{"disabled":true},"mcp":{"disabled":true},"hideClientButton":true,"showDeveloperTools":"never"}'></script>
-    <script src="/docs/reference.js"></script>
+    <script src="${SCRIPT.path}"></script>
   </body>
 </html>
 `

@@ -3,7 +3,7 @@ import { Hono } from 'hono'
 import { handle, type LambdaContext, type LambdaEvent } from 'hono/aws-lambda'
 import { fieldsOf, parameters } from './fields.ts'
 import { fit } from './fit.ts'
-import type { AnyOperation } from './operation.ts'
+import type { AnyOperation, Method } from './operation.ts'
 import { type Around, perform, refuse, type Surroundings } from './perform.ts'
 import { readInput } from './read-input.ts'
 import { Refusal } from './refusal.ts'
@@ -37,28 +37,41 @@ export function serve<D>(
   endpoints: Readonly<Record<`/${string}`, Endpoint>> = {},
 ): Hono {
   mustBeUnique(operations)
-  // Undecoded: a parameter is decoded once, by `readInput`, which can refuse it.
-  const app = new Hono({ getPath: (request) => new URL(request.url).pathname })
+  const app = unrouted()
   for (const [path, here] of byPath(operations)) {
-    const route = path.replaceAll(/\{(\w+)\}/g, ':$1')
     for (const operation of here) {
       const fields = fieldsOf(operation)
-      app.on(operation.method.toUpperCase(), route, ({ req: { raw } }) => {
+      app.on(operation.method.toUpperCase(), routeOf(path), ({ req: { raw } }) => {
         const { method, headers, signal } = raw
         return perform(operation, { method, headers, signal, given: () => readInput(operation, fields, raw) }, around)
       })
     }
-    const allow = here.flatMap(({ method }) => (method === 'get' ? ['GET', 'HEAD'] : [method.toUpperCase()]))
-    app.all(route, (c) => refuse(c.req.raw, around, wrongMethod(allow)))
+    app.all(routeOf(path), (c) => refuse(c.req.raw, around, wrongMethod(methodsOf(here))))
   }
   for (const [path, answer] of Object.entries(endpoints)) {
     app.post(path, (c) => answer(c.req.raw))
     app.all(path, (c) => refuse(c.req.raw, around, wrongMethod(['POST'])))
   }
+  return closed(app, around)
+}
+
+/** Undecoded: a parameter is decoded once, by `readInput`, which can refuse it. */
+const unrouted = () => new Hono({ getPath: (request) => new URL(request.url).pathname })
+
+function closed(app: Hono, around: Around): Hono {
   app.notFound((c) => refuse(c.req.raw, around, new Refusal('not_found', 'There is no such route.')))
   return app
 }
 
+type Route = Pick<AnyOperation<never>, 'method' | 'path'>
+
+const routeOf = (path: string): string => path.replaceAll(/\{(\w+)\}/g, ':$1')
+/** In the order in which people think of them, however the operations are declared. */
+const METHODS: readonly Method[] = ['get', 'post', 'put', 'patch', 'delete']
+const methodsOf = (here: readonly Route[]): string[] =>
+  METHODS.filter((each) => here.some(({ method }) => method === each)).flatMap((each) =>
+    each === 'get' ? ['GET', 'HEAD'] : [each.toUpperCase()],
+  )
 const wrongMethod = (allow: string[]) => new Refusal('method_not_allowed', `This route takes ${allow.join(', ')}.`, { allow })
 
 /** The Lambda handler of one operation, for events of an API Gateway HTTP API (payload 2.0) or a function URL. Refuses `too_large` where the answer is. */
@@ -87,6 +100,15 @@ async function fitting(request: Request, endpoint: Endpoint, around: Around): Pr
   }
 }
 
+/** The Lambda handler of what no other function is asked: it names the methods of a path that takes others, and refuses every other path. */
+export function lambdaElse(routes: readonly Route[], around: Around) {
+  const app = unrouted()
+  for (const [path, here] of byPath(routes)) app.all(routeOf(path), (c) => refuse(c.req.raw, around, wrongMethod(methodsOf(here))))
+  const answer = handle(closed(app, around))
+  return (event: APIGatewayProxyEventV2, context?: Context) =>
+    answer({ ...event, body: null } as unknown as LambdaEvent, context as LambdaContext | undefined)
+}
+
 /** An HTTP API decodes `rawPath`, so that a `%` or `?` in a parameter would be read twice; its `pathParameters` are whole. `Request` takes no body with GET. */
 function mended(event: APIGatewayProxyEventV2, operation: AnyOperation<never>): LambdaEvent {
   const given = event.pathParameters ?? {}
@@ -107,9 +129,7 @@ function mustBeUnique(operations: readonly AnyOperation<never>[]): void {
 }
 
 /** Literal segments before parameters, so that `/memories/search` is never taken for an id: GET on it is 405. */
-function byPath<D>(operations: readonly AnyOperation<D>[]): [string, AnyOperation<D>[]][] {
+function byPath<R extends Route>(routes: readonly R[]): [string, R[]][] {
   const rank = (path: string) => path.replaceAll('{', '\u{10ffff}')
-  return Object.entries(Object.groupBy(operations, (operation) => operation.path) as Record<string, AnyOperation<D>[]>).sort(([a], [b]) =>
-    rank(a) < rank(b) ? -1 : 1,
-  )
+  return Object.entries(Object.groupBy(routes, ({ path }) => path) as Record<string, R[]>).sort(([a], [b]) => (rank(a) < rank(b) ? -1 : 1))
 }

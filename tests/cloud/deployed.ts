@@ -24,12 +24,16 @@ export interface Built {
   functionID: string
   handler: string
   links: Record<string, Record<string, unknown>>
+  /** What is uploaded beside it, and as what. */
+  copyFiles: { from: string; to: string }[]
 }
 
 /** What deploying a stage makes. */
 export interface Deployed {
   resources: Resource[]
   built: Built[]
+  /** Names of the resources that are left in the account when the stage goes. */
+  kept: string[]
   outputs: Record<string, unknown>
 }
 

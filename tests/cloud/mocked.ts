@@ -21,6 +21,7 @@ interface Pulumi {
       stack: string,
       preview: boolean,
     ): Promise<void>
+    registerStackTransformation(look: (made: { name: string; opts: { retainOnDelete?: boolean } }) => undefined): void
     runInPulumiStack(program: () => Promise<unknown>): Promise<unknown>
   }
 }
@@ -88,6 +89,10 @@ await runtime.setMocks(
 Object.assign(globalThis, { $config: (config: unknown) => config })
 const { default: said } = await import(new URL('../../sst.config.ts', import.meta.url).href)
 Object.assign(globalThis, { app: { stage, ...(await said.app({ stage })) } })
-const outputs = await runtime.runInPulumiStack(async () => (await import(pathToFileURL(config).href)).default)
+const kept: string[] = []
+const outputs = await runtime.runInPulumiStack(async () => {
+  runtime.registerStackTransformation(({ name, opts }) => void (opts.retainOnDelete && kept.push(name)))
+  return (await import(pathToFileURL(config).href)).default
+})
 // What follows from a name that is known later is made after the program has ended.
-process.once('beforeExit', () => writeFileSync(written, JSON.stringify({ resources, outputs: open(outputs) })))
+process.once('beforeExit', () => writeFileSync(written, JSON.stringify({ resources, kept, outputs: open(outputs) })))

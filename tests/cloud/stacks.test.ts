@@ -1,10 +1,13 @@
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { needs as mcpNeeds } from '@twofold/functions/mcp.ts'
 import { operations } from '@twofold/functions/operations.ts'
 import { deadOf, subscriptions, visibilityMs } from '@twofold/functions/queues/queues.ts'
 import { leaseMs } from '@twofold/functions/schedules/scheduled.ts'
 import { schedules } from '@twofold/functions/schedules/schedules.ts'
+import { linkOf, NAMES, type Name, type Need, SECRETS, VARIABLES } from '@twofold/functions/variables.ts'
 import { describe, expect, inject, test } from 'vitest'
+import { deployed, TOLD } from './deployed.ts'
 import { functionsOf, type Made, made, routesOf } from './made.ts'
 
 const prod = inject('prod')
@@ -30,8 +33,8 @@ describe('every function', () => {
     expect(new Set(kept)).toEqual(new Set([30]))
   })
 
-  test('is an operation, a schedule, a queue’s or the one for models', () => {
-    expect(functions.size).toBe(operations.length + schedules.length + subscriptions.length + 1)
+  test('is an operation, a schedule, a queue’s, the one for models, that of the docs’ script or the one for whatever else', () => {
+    expect(functions.size).toBe(operations.length + schedules.length + subscriptions.length + 3)
   })
 
   test('may do nothing on everything', () => {
@@ -45,14 +48,16 @@ describe('every function', () => {
 })
 
 describe('the API', () => {
-  const files = (name: string) => `functions/${name.replace('.', '/').replaceAll('_', '-')}`
-
   test.each(operations.map(({ name, method, path }) => ({ name, route: `${method.toUpperCase()} ${path}` })))(
     '$route leads to $name',
     ({ name, route }) => {
-      expect(routesOf(prod).get(route)?.handler).toBe(`${files(name)}.handler`)
+      expect(routesOf(prod).get(route)?.handler).toBe(`${entryOf(name)}.handler`)
     },
   )
+
+  test('asks one function for everything else', () => {
+    expect(routesOf(prod).get('$default')?.handler).toBe('functions/else.handler')
+  })
 
   test('asks a function for HEAD where it does for GET', () => {
     const routes = routesOf(prod)
@@ -62,7 +67,7 @@ describe('the API', () => {
 
   test('gives each operation longer than its deadline and less than an HTTP API waits', () => {
     for (const { name, deadlineMs } of operations) {
-      const { timeout } = at(files(name)).inputs
+      const { timeout } = at(entryOf(name)).inputs
       expect(timeout * 1000, name).toBeGreaterThan(deadlineMs)
       expect(timeout, name).toBeLessThan(30)
     }
@@ -137,16 +142,106 @@ describe.each(schedules.map(({ declared }) => declared))('the schedule $name', (
   })
 })
 
-describe('who needs something', () => {
+describe('a function reaches what it needs and nothing else:', () => {
+  /** What each function of the code declares to need, by the file of its handler. */
+  const declared = new Map<string, readonly Need[]>([
+    ...operations.map(({ name, needs, scope }): [string, Need[]] => [
+      entryOf(name),
+      [...namesOf(needs), ...(scope === 'operator' ? ['operator' as const] : [])],
+    ]),
+    ...schedules.map(({ declared: { name, needs } }): [string, Need[]] => [`functions/schedules/${name}`, namesOf(needs)]),
+    ...subscriptions.map(({ name, needs }): [string, Need[]] => [`functions/queues/${name}`, namesOf(needs)]),
+    ['functions/mcp', namesOf(mcpNeeds)],
+    ['functions/else', []],
+  ])
   const sends = ({ allowed }: Made, to: string) =>
-    allowed.some(({ actions, resources }) => actions.includes('sqs:SendMessage') && resources.some((each) => each.endsWith(`:${to}`)))
+    allowed.some(({ actions, resources }) => actions.includes('sqs:SendMessage') && resources.some((each) => each.endsWith(`:${to}Queue`)))
+  const who = (rule: (made: Made) => boolean) => [...declared.keys()].filter((entry) => rule(at(entry))).toSorted()
+  const needing = (rule: (needs: readonly Need[]) => boolean) =>
+    [...declared].flatMap(([entry, needs]) => (rule(needs) ? [entry] : [])).toSorted()
 
-  test('sends to the queue of graph writes, and who does not cannot', () => {
-    const senders = operations.filter(({ needs }) => needs.some(({ name }) => name === 'queue')).map(({ name }) => name)
+  test('the queue of graph writes, to send to it', () => {
+    const senders = needing((needs) => needs.includes('queue'))
     expect(senders.length).toBeGreaterThan(10)
-    expect(operations.filter(({ name }) => sends(at(entryOf(name)), 'GraphWritesQueue')).map(({ name }) => name)).toEqual(senders)
+    expect(who((made) => sends(made, 'GraphWrites'))).toEqual(senders)
+    expect(who(({ inputs }) => inputs.environment.variables.GRAPH_QUEUE_URL !== undefined)).toEqual(
+      [...new Set([...senders, 'functions/queues/graph-writes'])].toSorted(),
+    )
+  })
+
+  test('each dead-letter queue, who gives up something', () => {
+    expect(who((made) => sends(made, 'IngestDead'))).toEqual(['functions/queues/ingest'])
+    expect(who((made) => sends(made, 'SchedulesDead'))).toEqual(
+      needing(() => true).filter((entry) => entry.startsWith('functions/schedules/')),
+    )
+  })
+
+  test.each(SECRETS)('the secret %s', (name) => {
+    const { needs } = VARIABLES[name]
+    const readers = needing((theirs) => needs.length === 0 || needs.some((need) => theirs.includes(need)))
+    expect(readers.length).toBeGreaterThan(0)
+    expect(who(({ links }) => linkOf(name) in links)).toEqual(readers)
+    for (const { links } of functions.values())
+      expect([undefined, TOLD[name as keyof typeof TOLD] ?? '']).toContain(links[linkOf(name)]?.value)
+  })
+
+  test('no link that the code does not read', () => {
+    const read = SECRETS.map(linkOf)
+    expect([...functions.values()].flatMap(({ links }) => Object.keys(links)).filter((name) => !read.includes(name))).toEqual([])
+    expect(
+      made(prod, 'sst:sst:Secret')
+        .map(({ name }) => name)
+        .toSorted(),
+    ).toEqual(read.toSorted())
+  })
+
+  test('no variable that the code does not read, and no secret among them', () => {
+    const told = new Set(
+      [...functions.values()].flatMap(({ inputs }) => Object.keys(inputs.environment.variables)).filter((name) => !name.startsWith('SST_')),
+    )
+    const may = NAMES.filter((name) => ['setting', 'stacks'].includes(VARIABLES[name].kind))
+    expect([...told].filter((name) => !may.includes(name as Name))).toEqual([])
+    expect([...told]).toEqual(
+      expect.arrayContaining(['EMBEDDING_MODEL', 'LANGUAGE_MODEL', 'METRICS_NAMESPACE', 'GRAPH_QUEUE_URL', 'INGEST_QUEUE_URL']),
+    )
   })
 })
 
+describe('a stage', () => {
+  test('called prod is protected, and what lies in its queues outlives it', () => {
+    expect(prod.outputs._protect).toBe(true)
+    expect(prod.kept.filter((name) => name.endsWith('Queue')).toSorted()).toEqual(
+      made(prod, 'aws:sqs/queue:Queue')
+        .map(({ name }) => name)
+        .toSorted(),
+    )
+  })
+
+  test('of any other name goes without a trace, and runs as often as it says', async () => {
+    const settings = { ...TOLD, RELAY_INTERVAL_MS: '150000', NIGHTLY_HOUR: '5', LOG_LEVEL: 'info', ENABLE_AUTO_SYNC: 'false' }
+    const mine = await deployed('mine', settings)
+    expect([mine.outputs._protect ?? false, mine.kept]).toEqual([false, []])
+    const schedule = new Map(made(mine, 'aws:scheduler/schedule:Schedule').map(({ name, inputs }) => [name, inputs.scheduleExpression]))
+    expect(schedule.get('CronRelaySchedule')).toBe('rate(3 minutes)')
+    expect([schedule.has('CronSyncSchedule'), schedule.has('CronNightlySchedule'), schedule.size]).toEqual([
+      false,
+      false,
+      schedules.length - 2,
+    ])
+    const told = [...functionsOf(mine).values()].filter(({ name }) => name !== 'DocsScriptFunction')
+    const levels = told.map(({ inputs }) => inputs.environment.variables.LOG_LEVEL)
+    expect(new Set(levels)).toEqual(new Set(['info']))
+  }, 120_000)
+
+  test('that was told nonsense makes nothing, and names each variable', async () => {
+    const { DATABASE_URL: _, ...rest } = TOLD
+    const refused = deployed('mine', { ...rest, EMBEDDING_MODEL: 'embedded', RETRY_ATTEMPTS: 'often' })
+    await expect(refused).rejects.toThrow('DatabaseUrl) is not set')
+    await expect(refused).rejects.toThrow('EMBEDDING_MODEL is "embedded"')
+    await expect(refused).rejects.toThrow('RETRY_ATTEMPTS is "often"')
+  }, 120_000)
+})
+
+const namesOf = (needs: readonly { name: string }[]) => needs.map(({ name }) => name as Need)
 const entryOf = (name: string) => `functions/${name.replace('.', '/').replaceAll('_', '-')}`
 const pascal = (name: string) => name.replaceAll(/(^|-)(\w)/g, (_, __, letter: string) => letter.toUpperCase())

@@ -1,6 +1,7 @@
 import type { Composed } from '@twofold/functions/deps.ts'
 import { mcpEndpoint } from '@twofold/functions/mcp.ts'
 import { operations } from '@twofold/functions/operations.ts'
+import { SCRIPT } from '@twofold/functions/system/reference.ts'
 import { serve as route } from '@twofold/operation/http.ts'
 import { referenceScript } from '../docs/reference.ts'
 import { type Serving, serve } from './serve.ts'
@@ -8,7 +9,7 @@ import { type Serving, serve } from './serve.ts'
 /** Every operation, and the same for models. */
 export function apiOf(surroundings: Composed['surroundings']) {
   const app = route(operations, surroundings, { '/mcp': mcpEndpoint(surroundings) })
-  app.get('/docs/reference.js', referenceScript)
+  app.get(SCRIPT.path, referenceScript)
   return app
 }
 
