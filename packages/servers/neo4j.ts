@@ -59,7 +59,7 @@ export const neo4j: Server = {
     ['TEST_NEO4J_PASSWORD', readFileSync(passwordFile(folder), 'utf8')],
   ],
   async ask({ TEST_NEO4J_URI, TEST_NEO4J_USERNAME, TEST_NEO4J_PASSWORD }) {
-    const { auth, driver } = await import('neo4j-driver')
+    const { auth, driver } = await import('neo4j-driver-lite')
     const client = driver(TEST_NEO4J_URI as string, auth.basic(TEST_NEO4J_USERNAME as string, TEST_NEO4J_PASSWORD as string), {
       connectionTimeout: 2_000,
       maxTransactionRetryTime: 0,

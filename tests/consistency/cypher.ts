@@ -1,6 +1,6 @@
 import { EDGES } from '@twofold/graph/neo4j/cypher.ts'
 import { server } from '@twofold/graph/neo4j/real.fixture.ts'
-import neo4j from 'neo4j-driver'
+import neo4j from 'neo4j-driver-lite'
 import type { Tamperer, Tampering } from './tamper.ts'
 
 const at = (name: string) => `match (n:Node {tenant: $tenant, generation: 1, id: $${name}})`

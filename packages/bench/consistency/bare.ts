@@ -1,6 +1,6 @@
 import type { Database } from '@twofold/core/ports.ts'
 import { sql } from '@twofold/core/sql.ts'
-import neo4j, { type Driver } from 'neo4j-driver'
+import neo4j, { type Driver } from 'neo4j-driver-lite'
 
 /** One aggregate on each side: counts, digests and degrees by bucket of who asserts the edges, and nothing that a check does with them. */
 export const bareOfLedger = (db: Database, tenant: string): Promise<unknown> =>

@@ -1,5 +1,5 @@
 import { sql } from '@twofold/core/sql.ts'
-import neo4j, { type Driver } from 'neo4j-driver'
+import neo4j, { type Driver } from 'neo4j-driver-lite'
 import { type Inside, type Neo4jPlace, neo4jVariables, openInside, type Servers } from '../graph/stores.ts'
 import type { Witness } from '../graph/witness.ts'
 import { bareOfLedger, bareOfNeo4j, bareOfTables } from './bare.ts'

@@ -1,5 +1,5 @@
 import type { Shown } from '@twofold/core/graph/port.ts'
-import neo4j, { type Driver } from 'neo4j-driver'
+import neo4j, { type Driver } from 'neo4j-driver-lite'
 import { edgeProperties, properties } from '../graph/by-hand.ts'
 import { slices } from '../graph/given.ts'
 

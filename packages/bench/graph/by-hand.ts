@@ -1,5 +1,5 @@
 import type { Edge, Projection, Shown } from '@twofold/core/graph/port.ts'
-import neo4j, { type Driver } from 'neo4j-driver'
+import neo4j, { type Driver } from 'neo4j-driver-lite'
 import { slices } from './given.ts'
 
 /** Ways into the graph without a single promise: no fence, no tombstones, nothing about what was there before. */

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { neo4jGraph } from '@twofold/graph/neo4j/graph.ts'
-import driver from 'neo4j-driver/package.json' with { type: 'json' }
+import driver from 'neo4j-driver-lite/package.json' with { type: 'json' }
 import { load1, machineOf, onServers, say } from '../on-servers.ts'
 import { batched } from './batched.ts'
 import { fail, openProxy } from './failures.ts'

@@ -1,4 +1,4 @@
-import neo4j, { type Driver, type Session } from 'neo4j-driver'
+import neo4j, { type Driver, type Session } from 'neo4j-driver-lite'
 import type { Neo4jPlace } from './stores.ts'
 
 /** Counts what goes on between this process, its drivers and the graph, where it happens. */

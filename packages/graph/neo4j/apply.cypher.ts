@@ -1,5 +1,5 @@
 import type { Projection } from '@twofold/core/graph/port.ts'
-import neo4j from 'neo4j-driver'
+import neo4j from 'neo4j-driver-lite'
 import { type Cypher, OWNED_BY, scalars } from './cypher.ts'
 
 const { int } = neo4j

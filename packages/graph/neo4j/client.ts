@@ -1,6 +1,6 @@
 import { type Breaker, breaker } from '@twofold/resilience/breaker.ts'
 import { retry } from '@twofold/resilience/retry.ts'
-import type { Driver, Session as DriverSession, RecordShape, Result, SessionMode, Transaction } from 'neo4j-driver'
+import type { Driver, Session as DriverSession, RecordShape, Result, SessionMode, Transaction } from 'neo4j-driver-lite'
 import { Clock, unlessAborted } from './clock.ts'
 import type { Cypher } from './cypher.ts'
 import { type Neo4jOptions, openDriver } from './driver.ts'

@@ -1,5 +1,5 @@
 import type { Projection } from '@twofold/core/graph/port.ts'
-import neo4j, { type Integer } from 'neo4j-driver'
+import neo4j, { type Integer } from 'neo4j-driver-lite'
 
 /** One statement and what it is given. Nothing of a caller's is ever part of the text. */
 export interface Cypher<Row = Record<string, unknown>> {

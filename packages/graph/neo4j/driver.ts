@@ -1,7 +1,7 @@
 import type { Log } from '@twofold/core/ports.ts'
 import type { BreakerSettings } from '@twofold/resilience/breaker.ts'
 import type { RetrySettings } from '@twofold/resilience/retry.ts'
-import neo4j, { type Driver } from 'neo4j-driver'
+import neo4j, { type AuthToken, type Driver } from 'neo4j-driver-lite'
 
 export interface Neo4jServer {
   /** `bolt` or `neo4j`, with `+s` or `+ssc` for encryption. */
@@ -23,12 +23,15 @@ export interface Neo4jOptions extends Neo4jServer {
   count?(what: 'session' | 'closed' | 'transaction' | 'retry'): void
 }
 
+/** The type knows no scheme without credentials. */
+const NO_LOGIN = { scheme: 'none' } as AuthToken
+
 const ACQUISITION_MS = 1_000
 /** A connection that was idle for longer is asked for a sign of life before it is used. */
 const IDLE_MS = 30_000
 
 export const openDriver = ({ uri, username, password }: Neo4jServer, most: number): Driver =>
-  neo4j.driver(uri, password === undefined ? undefined : neo4j.auth.basic(username, password), {
+  neo4j.driver(uri, password === undefined ? NO_LOGIN : neo4j.auth.basic(username, password), {
     maxConnectionPoolSize: most,
     connectionAcquisitionTimeout: ACQUISITION_MS,
     connectionTimeout: ACQUISITION_MS,

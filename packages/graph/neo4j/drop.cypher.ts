@@ -1,4 +1,4 @@
-import neo4j from 'neo4j-driver'
+import neo4j from 'neo4j-driver-lite'
 import { EDGES } from './cypher.ts'
 import type { Query } from './sums.cypher.ts'
 

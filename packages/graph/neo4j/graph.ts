@@ -1,5 +1,5 @@
 import type { GraphOptions, GraphPort } from '@twofold/core/graph/port.ts'
-import type { SessionMode, Transaction } from 'neo4j-driver'
+import type { SessionMode, Transaction } from 'neo4j-driver-lite'
 import { Session } from '../session.ts'
 import { apply, purge } from './apply.cypher.ts'
 import { Channel, Client, rowsOf } from './client.ts'

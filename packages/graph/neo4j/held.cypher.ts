@@ -1,5 +1,5 @@
 import type { Edge, GraphCounts, NodeKind, Shown } from '@twofold/core/graph/port.ts'
-import neo4j from 'neo4j-driver'
+import neo4j from 'neo4j-driver-lite'
 import { type Cypher, EDGES, IN_BUCKETS, KIND, OWNED_BY, spansOf } from './cypher.ts'
 
 const { int } = neo4j

@@ -1,6 +1,6 @@
 import { GraphStoreError } from '@twofold/core/failures.ts'
 import { isBrokenCircuitError } from '@twofold/resilience/breaker.ts'
-import neo4j, { Neo4jError } from 'neo4j-driver'
+import neo4j, { Neo4jError } from 'neo4j-driver-lite'
 
 /** The caller's time or patience ended without an answer, after so long that the store must be taken for stuck. */
 export class Silent extends Error {

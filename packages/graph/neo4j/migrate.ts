@@ -1,5 +1,5 @@
 import { retry } from '@twofold/resilience/retry.ts'
-import neo4j, { type Driver, Neo4jError } from 'neo4j-driver'
+import neo4j, { type Driver, Neo4jError } from 'neo4j-driver-lite'
 import { isTransient } from './judge.ts'
 import { MIGRATIONS, type Migration, RECORDS } from './migrations.cypher.ts'
 

@@ -1,5 +1,5 @@
 import type { Head, Pruned, StrayEdge } from '@twofold/core/graph/port.ts'
-import neo4j from 'neo4j-driver'
+import neo4j from 'neo4j-driver-lite'
 import { EDGES, OWNED_BY } from './cypher.ts'
 import { ASSERTED, PROPER, type Query } from './sums.cypher.ts'
 

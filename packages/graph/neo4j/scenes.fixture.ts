@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import neo4j, { type Driver } from 'neo4j-driver'
+import neo4j, { type Driver } from 'neo4j-driver-lite'
 import { afterAll, afterEach, beforeAll, expect } from 'vitest'
 import { Scene, uuid } from '../contract/scene.ts'
 import type { Neo4jGraph, Neo4jOptions } from './graph.ts'

@@ -1,7 +1,7 @@
 import { GraphStoreError } from '@twofold/core/failures.ts'
 import type { BucketSum, Head, StrayEdge, Which } from '@twofold/core/graph/port.ts'
 import type { Range } from '@twofold/core/ports.ts'
-import neo4j from 'neo4j-driver'
+import neo4j from 'neo4j-driver-lite'
 import { type Cypher, EDGES, IN_BUCKETS, OWNED_BY, spansOf } from './cypher.ts'
 
 const { int } = neo4j

@@ -1,5 +1,5 @@
 import type { Found, Traversal } from '@twofold/core/graph/port.ts'
-import neo4j from 'neo4j-driver'
+import neo4j from 'neo4j-driver-lite'
 import { type Cypher, EDGES, KIND } from './cypher.ts'
 
 const { int } = neo4j

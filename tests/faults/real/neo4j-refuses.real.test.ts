@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import neo4j, { type Driver } from 'neo4j-driver'
+import neo4j, { type Driver } from 'neo4j-driver-lite'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { eventually } from '../../client.ts'
 import { vectorOf } from '../../random.ts'
