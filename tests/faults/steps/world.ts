@@ -14,6 +14,8 @@ export interface Known {
   speaker?: string
   /** The name of the session it comes from. */
   session?: string
+  /** It is about these people, and does not only mention them. */
+  about?: true
   /** None of these people is said to know the next. */
   apart?: boolean
   /** What took its place when it was deleted. */
@@ -110,13 +112,13 @@ export const known = (world: World): string[] => {
 }
 
 /** What a graph shows of a memory: its node, and what it asserts. */
-function assertedBy(world: World, { id, version, content, people, session, apart = false, deleted, by }: Known): string[] {
+function assertedBy(world: World, { id, version, content, people, session, about, apart = false, deleted, by }: Known): string[] {
   const node = `memory ${id} v${version} ${hashOf(content)}`
   if (deleted) return by === undefined ? [] : [node, `${by}: ${by} SUPERSEDES ${id}`]
   const mentioned = people.map((name) => person(meant(world, name)))
   const pairs = mentioned.slice(1).map((to, i) => [mentioned[i] as string, to] as const)
   const edges = [
-    ...mentioned.map((name) => `${id} MENTIONS ${name}`),
+    ...mentioned.flatMap((name) => [`${id} MENTIONS ${name}`, ...(about ? [`${id} ABOUT ${name}`] : [])]),
     ...(apart ? [] : pairs.filter(([from, to]) => from !== to).map(([from, to]) => `${from} knows ${to}`)),
     ...(world.sessions.some(({ name }) => name === session) ? [`session ${session} PRODUCED ${id}`] : []),
   ]

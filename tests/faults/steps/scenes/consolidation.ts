@@ -1,4 +1,4 @@
-import { superseded, type World, withMemories } from '../world.ts'
+import { type Known, superseded, type World, withMemories } from '../world.ts'
 import { adding, fact, key, must, settled, USER } from './facts.ts'
 import type { Ground, Setting } from './scene.ts'
 
@@ -13,12 +13,27 @@ async function alike(at: Ground): Promise<{ worlds: World[]; kept: string; merge
   return { worlds: [world, superseded(world, same.id, kept.id)], kept: kept.id, merged: same.id }
 }
 
+/** Two memories of which the model says that the second is so in the place of the first. */
+async function outdated(at: Ground): Promise<{ worlds: World[]; kept: string; merged: string }> {
+  const { stage, tenant, n } = at
+  const before = await settled(at)
+  const [old, anew] = [fact(n, 3), fact(n, 4)]
+  for (const known of [old, anew]) await must(tenant, { ...adding(n, known, { waitFor: 'graph' }), headers: key(n, known.id) })
+  stage.say(({ texts }: { texts: { number: number; text: string }[] }) => {
+    const numberOf = ({ content }: Known) => texts.find(({ text }) => text === content)?.number
+    const [keep, merge] = [numberOf(anew), numberOf(old)]
+    return { groups: keep && merge ? [{ keep, merge: [merge], reason: 'contradiction' }] : [] }
+  })
+  const world = withMemories(before, old, anew)
+  return { worlds: [world, superseded(world, old.id, anew.id)], kept: anew.id, merged: old.id }
+}
+
 const consolidating = (n: number, strategy: string) => ({
   ...{ method: 'POST', path: '/v1/memories/consolidate', body: { namespace: USER, strategy }, headers: key(n) },
 })
 
-const byItself = (n: number, what?: string) => ({
-  ...{ method: 'PUT', path: `/v1/namespaces/${USER}/consolidation`, body: { strategy: 'exact' }, headers: key(n, what) },
+const byItself = (n: number, what?: string, strategy = 'exact') => ({
+  ...{ method: 'PUT', path: `/v1/namespaces/${USER}/consolidation`, body: { strategy }, headers: key(n, what) },
 })
 
 const CONSOLIDATED = [`consolidation of ${USER}`]
@@ -31,6 +46,15 @@ export const consolidation: Record<string, Setting> = {
   'consolidate, go on with what is kept': async (at) => {
     const { worlds, kept } = await alike(at)
     return { does: { request: consolidating(at.n, 'similar') }, worlds, about: kept }
+  },
+  'consolidate by a model': async (at) => {
+    const { worlds, merged } = await outdated(at)
+    return { does: { request: consolidating(at.n, 'model') }, worlds, about: merged }
+  },
+  'consolidate what is due by a model': async (at) => {
+    const { worlds, kept } = await outdated(at)
+    await must(at.tenant, byItself(at.n, 'before', 'model'))
+    return { does: { schedule: 'consolidate' }, worlds: worlds.map((world) => ({ ...world, settings: CONSOLIDATED })), about: kept }
   },
   'have a namespace consolidated': async (at) => {
     const world = await settled(at)

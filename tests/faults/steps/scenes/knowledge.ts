@@ -1,5 +1,5 @@
 import type { Asked } from '../stage.ts'
-import { deleted, revised, type World, withMemories } from '../world.ts'
+import { deleted, type Known, revised, saying, type World, withMemories } from '../world.ts'
 import { adding, fact, key, must, restoring, settled, someone, USER, updating } from './facts.ts'
 import type { Ground, Scene, Setting } from './scene.ts'
 
@@ -36,6 +36,9 @@ async function forgetting(at: Ground) {
   return { does: { request: calling('delete_entities', { entityNames: [FIRST] }) }, worlds }
 }
 
+/** What the tools know of somebody: a memory about him, and about nobody else. */
+const observed = (n: number, name: string): Known => ({ ...saying(`paints${n} all day`, [name]), about: true })
+
 /** The user takes what was deleted back, and lets it be of others. */
 function ofOthers({ n }: Ground, world: World): NonNullable<Scene['later']> {
   const { id } = fact(n, 3)
@@ -45,6 +48,26 @@ function ofOthers({ n }: Ground, world: World): NonNullable<Scene['later']> {
 }
 
 export const knowledge: Record<string, Setting> = {
+  'make an entity that a memory mentions, with an observation': async (at) => {
+    const before = await settled(at)
+    const seen = observed(at.n, FIRST)
+    const request = calling('create_entities', { entities: [{ name: FIRST, entityType: 'person', observations: [seen.content] }] })
+    // Between the two it is there as well, but only for as long as something mentions it.
+    const after: World = { ...withMemories(before, seen), people: [FIRST] }
+    return { does: { request }, worlds: [before, after], about: fact(at.n, 1).id }
+  },
+  'add an observation': async (at) => {
+    const before = await settled(at)
+    const seen = observed(at.n, FIRST)
+    const request = calling('add_observations', { observations: [{ entityName: FIRST, contents: [seen.content] }] })
+    return { does: { request }, worlds: [before, withMemories(before, seen)], about: fact(at.n, 1).id }
+  },
+  'make a relation': async (at) => {
+    const before = await settled(at)
+    const request = calling('create_relations', { relations: [{ from: FIRST, to: SECOND, relationType: 'knows' }] })
+    const after: World = { ...before, people: [FIRST, SECOND], links: [[FIRST, SECOND]] }
+    return { does: { request }, worlds: [before, after], about: fact(at.n, 2).id }
+  },
   'delete an entity, go on with what it had alone': async (at) => {
     const { does, worlds } = await forgetting(at)
     return { does, worlds, later: ofOthers(at, worlds.at(-1) as World) }

@@ -6,11 +6,12 @@ const DAY_MS = 24 * 3600_000
 
 const deletingAll = (n: number, which: object) => ({ method: 'POST', path: '/v1/memories/delete', body: which, headers: key(n) })
 
-const settingPolicy = (n: number, body: object, what?: string) => ({
-  ...{ method: 'PUT', path: `/v1/namespaces/${USER}/policy`, body, headers: key(n, what) },
+const settingPolicy = (n: number, body: object, what?: string, namespace = USER) => ({
+  ...{ method: 'PUT', path: `/v1/namespaces/${namespace}/policy`, body, headers: key(n, what) },
 })
 
 const POLICY = [`policy of ${USER}`]
+const POLICY_ABOVE = ['policy of user']
 
 /** Beside what is settled two memories that a filter picks. */
 async function imported(at: Ground): Promise<{ world: World; ids: string[] }> {
@@ -34,6 +35,7 @@ async function happened(at: Ground): Promise<{ world: World; id: string }> {
 
 const IMPORTED = { filter: { source: { eq: 'import' } } }
 const A_DAY = { episodicDays: 1 }
+const A_WEEK = { episodicDays: 7 }
 
 /** What is deleted, expires or is squashed by where it lies. */
 export const namespaces: Record<string, Setting> = {
@@ -51,6 +53,14 @@ export const namespaces: Record<string, Setting> = {
     const { world, id } = await happened(at)
     const request = settingPolicy(at.n, A_DAY)
     return { does: { request }, worlds: [world, { ...deleted(world, id), settings: POLICY }], about: id }
+  },
+  'delete a policy, what is above it applies': async (at) => {
+    const { world, id } = await happened(at)
+    await must(at.tenant, settingPolicy(at.n, A_WEEK, 'before'))
+    await must(at.tenant, settingPolicy(at.n, A_DAY, 'above', 'user'))
+    const request = { method: 'DELETE', path: `/v1/namespaces/${USER}/policy`, headers: key(at.n) }
+    const before = { ...world, settings: [...POLICY_ABOVE, ...POLICY] }
+    return { does: { request }, worlds: [before, { ...deleted(world, id), settings: POLICY_ABOVE }], about: fact(at.n, 2).id }
   },
   'apply a policy, and expire': async (at) => {
     const { world, id } = await happened(at)
