@@ -11,7 +11,7 @@ async function load(file: string, variables: Record<string, string>): Promise<{ 
   const program = `await import(${JSON.stringify(`${root}${file}`)}); await new Promise((loaded) => setTimeout(loaded)); console.log('loaded')`
   const options = { env: { PATH: process.env.PATH, ...variables }, cwd: root }
   return run(process.execPath, ['--input-type=module', '-e', program], options).then(
-    ({ stdout }) => ({ code: 0, said: stdout }),
+    ({ stdout, stderr }) => ({ code: 0, said: `${stdout}${stderr}` }),
     ({ code, stdout, stderr }) => ({ code, said: `${stdout}${stderr}` }),
   )
 }
@@ -38,6 +38,15 @@ describe('a function of the cloud', () => {
       expect(said).not.toContain('loaded')
     },
   )
+
+  test('names in its log what was probably misspelt, without its value, and is loaded all the same', async () => {
+    const { code, said } = await load('functions/memories/get.ts', { ...IN_LAMBDA, ...GOOD, TWOFOLD_OPERATR_KEY: 'never-shown' })
+    expect(code).toBe(0)
+    expect(said).toContain(
+      '"configuration.misspelt","line":"TWOFOLD_OPERATR_KEY is read by nobody; TWOFOLD_OPERATOR_KEY is probably meant."',
+    )
+    expect(said).not.toContain('never-shown')
+  })
 
   test('takes no embedded model: its weights are in none', async () => {
     const { code, said } = await load('functions/memories/get.ts', { ...IN_LAMBDA, ...GOOD, EMBEDDING_MODEL: 'embedded' })
