@@ -11,11 +11,11 @@ function declaredBy(room: string): Set<string> {
 }
 
 test('every file of the house keeps its rules', () => {
-  const files = globSync('{functions,packages,tests}/**/*.ts', { cwd: root, exclude: ['**/node_modules/**'] })
+  const files = globSync('{functions,packages,stacks,tests}/**/*.ts', { cwd: root, exclude: ['**/node_modules/**'] })
   expect(files.length).toBeGreaterThan(100)
   const found = files.flatMap((file) => {
     const room = roomOf(file)
-    const declared = room === 'tests' ? new Set<string>() : declaredBy(room)
+    const declared = ['tests', 'stacks'].includes(room) ? new Set<string>() : declaredBy(room)
     return broken(file, readFileSync(`${root}${file}`, 'utf8'), declared).map((rule) => `${file} ${rule}`)
   })
   expect(found).toEqual([])
@@ -83,6 +83,8 @@ test.each([
   ['packages/core/a.ts', 'const at = new Date()', 'uses new Date()'],
   ['packages/core/a.ts', 'const at = Math.random()', 'uses Math.random'],
   ['packages/core/a.ts', `import { randomUUID as id } from 'node:crypto'`, 'uses randomUUID'],
+  ['stacks/a.ts', `import { connect } from '@twofold/postgres/connect.ts'`, 'imports postgres: no arrow leads from stacks there'],
+  ['functions/a.ts', `import { x } from '../stacks/api.ts'`, 'leaves its room by ../stacks/api.ts'],
   ['packages/core/memory-utils.ts', '', 'has a name that says nothing'],
   ['packages/core/helpers/a.ts', '', 'has a name that says nothing'],
   ['packages/core/memories/manager.ts', '', 'has a name that says nothing'],

@@ -22,6 +22,7 @@ const ROOMS: Record<string, Allowed> = {
   local: { functions: 'all', operation: 'all', core: 'all', resilience: 'all', postgres: OWNERS, graph: ['neo4j/graph.ts'] },
   bench: { local: 'all', functions: 'all', core: 'all', operation: 'all', postgres: 'all', graph: 'all', servers: 'all' },
   servers: { local: ['lock.ts'] },
+  stacks: { functions: 'all', telemetry: ['table.ts'] },
 }
 
 /** The composition root sees every room but those that only development has: what is made everywhere, and the parts that some need. */
