@@ -169,6 +169,19 @@ describe('a function reaches what it needs and nothing else:', () => {
     )
   })
 
+  test('no queue, who only reads', () => {
+    const reading = operations.filter(({ method }) => method === 'get').map(({ name }) => at(entryOf(name)))
+    expect(reading.length).toBeGreaterThan(20)
+    expect(reading.flatMap(({ allowed }) => allowed)).toEqual([])
+  })
+
+  test('more memory, who loads a driver or a client', () => {
+    const light = needing((needs) => needs.every((need) => need === 'queue' || need === 'operator'))
+    expect(light.length).toBeGreaterThan(30)
+    expect(who(({ inputs }) => inputs.memorySize === 512)).toEqual(light)
+    expect(new Set([...functions.values()].map(({ inputs }) => inputs.memorySize))).toEqual(new Set([512, 1024]))
+  })
+
   test('each dead-letter queue, who gives up something', () => {
     expect(who((made) => sends(made, 'IngestDead'))).toEqual(['functions/queues/ingest'])
     expect(who((made) => sends(made, 'SchedulesDead'))).toEqual(
