@@ -45,7 +45,6 @@ test('a request is one line, with what else was counted for it', () => {
     twofold_operation_duration_seconds: 0.012,
     'twofold_operation_duration_seconds operation=memories.add': 0.012,
     twofold_operation_own_seconds: 0.012,
-    'twofold_operation_own_seconds operation=memories.add': 0.012,
     twofold_operation_part_seconds_db: 0.004,
     twofold_cache_total_hit: 3,
   })

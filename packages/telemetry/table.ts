@@ -34,7 +34,7 @@ export const METRICS = {
     kind: 'histogram',
     unit: 'Seconds',
     help: 'How long a request took beside what models took of it.',
-    labels: { operation: 'each' },
+    labels: { operation: 'field' },
   },
   twofold_operation_part_seconds: {
     kind: 'histogram',
