@@ -1,0 +1,79 @@
+import { cpus, loadavg } from 'node:os'
+import type { Latency } from '@twofold/bench/measure.ts'
+import { pair, table, times } from '@twofold/bench/tables.ts'
+import type { Cold } from './measure.ts'
+
+/** What an operation stands on: Postgres alone, a model of a provider as well, or the graph. */
+export type Kind = 'plain' | 'model' | 'graph'
+
+export interface Measured {
+  date: string
+  empty: Cold
+  functions: (Cold & { kind: Kind })[]
+  warm: { empty: Latency; layer: Latency }
+}
+
+const STANDS_ON: Record<Kind, string> = { plain: 'Postgres', model: 'Postgres and a model', graph: 'the graph as well' }
+
+/** How many times as long as that of an empty handler an init may take. */
+const MOST: Record<Kind, number> = { plain: 2, model: 2, graph: 4 }
+/** What the operation layer may add to an event, in milliseconds. */
+const MOST_LAYER_MS = 1
+
+const ratio = ({ empty }: Measured, { cpu }: Cold) => cpu.p50 / empty.cpu.p50
+const added = ({ warm: { empty, layer } }: Measured) => layer.p50 - empty.p50
+
+/** What is over its bound, each as one line. */
+export const tooSlow = (measured: Measured): string[] => [
+  ...measured.functions
+    .filter((each) => ratio(measured, each) > MOST[each.kind])
+    .map(
+      (each) =>
+        `${each.entry} computes ${times(ratio(measured, each))} times as long at its start as an empty handler, and may ${MOST[each.kind]}`,
+    ),
+  ...(added(measured) > MOST_LAYER_MS
+    ? [`the operation layer adds ${times(added(measured))} ms to an event, and may ${MOST_LAYER_MS}`]
+    : []),
+]
+
+/** The figures as Markdown: for the screen, and for the page that is kept. */
+export function report(measured: Measured): string {
+  const { date, empty, functions, warm } = measured
+  const [cpu] = cpus()
+  const load = Math.round((loadavg()[2] as number) * 10) / 10
+  return `# What it costs to start a function
+
+${date}, ${cpus().length} cores (${cpu?.model ?? 'unknown'}, load average ${load}), Node ${process.versions.node}. Made by \`npm run cold -- --write\`.
+
+Each function is bundled as it is deployed and started under AWS's own runtime client, which asks a server that speaks Lambda's
+Runtime API for its first event. Init is the time from the start of the process until then, CPU what all its threads computed
+meanwhile. All are started by turns, the empty handler (Hono and nothing else) among them. What counts is the ratio of the CPU, p50:
+it is the same whatever else the machine does, and Lambda gives a function of 512 MB less than a third of a CPU, so that it is
+what one waits for. Milliseconds are p50 / p95 of ${empty.init.n} starts.
+
+${table(
+  ['function', 'stands on', 'kB', 'init', 'CPU', 'times the empty one', 'bound'],
+  [
+    ['an empty handler', 'nothing', kb(empty.bytes), pair(empty.init), pair(empty.cpu), '1', ''],
+    ...functions.map((each) => [
+      `\`${each.entry}\``,
+      ...[STANDS_ON[each.kind], kb(each.bytes), pair(each.init), pair(each.cpu), times(ratio(measured, each)), MOST[each.kind]],
+    ]),
+  ],
+)}
+
+A warm function, asked ${warm.empty.n} times by turns; the operation layer hashes the key, reads and validates the input, parses
+the output, and counts:
+
+${table(
+  ['event', 'p50 / p95'],
+  [
+    ['an empty handler', pair(warm.empty)],
+    ['`memories.add` with nothing behind it', pair(warm.layer)],
+    ['what the layer adds (p50)', `${added(measured).toFixed(2)}, bound ${MOST_LAYER_MS}`],
+  ],
+)}
+`
+}
+
+const kb = (bytes: number) => Math.round(bytes / 1000)

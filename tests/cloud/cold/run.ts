@@ -1,0 +1,75 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { filesOfOperations } from '@twofold/functions/calls.fixture.ts'
+import { operations } from '@twofold/functions/operations.ts'
+import { openClient } from '../runtime/client.ts'
+import { coldStarts, EMPTY, warm } from './measure.ts'
+import { type Kind, type Measured, report, tooSlow } from './report.ts'
+
+// npm run cold: what Lambda waits for before a function takes its first event, and what the operation layer adds to each.
+
+const USAGE = `npm run cold -- [--starts 20] [--events 1000] [--all] [--write]
+  --starts  how often each function is started
+  --events  how many events a warm function is given
+  --all     every operation in place of the largest and the smallest of each kind
+  --write   the figures into tests/cloud/cold/COLD.md`
+
+const { values } = parseArgs({
+  options: {
+    starts: { type: 'string', default: '20' },
+    events: { type: 'string', default: '1000' },
+    all: { type: 'boolean', default: false },
+    write: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
+  },
+})
+const [starts, events] = [Number(values.starts), Number(values.events)]
+if (values.help || !(starts > 0) || !(events > 0)) {
+  process.stderr.write(`${USAGE}\n`)
+  process.exit(values.help ? 0 : 1)
+}
+
+const client = await openClient()
+const folder = await mkdtemp(join(tmpdir(), 'twofold-cold-'))
+try {
+  const measured = await measure({ program: client.program, folder })
+  process.stdout.write(report(measured))
+  if (values.write) await writeFile(new URL('COLD.md', import.meta.url), report(measured))
+  const slow = tooSlow(measured)
+  for (const line of slow) process.stderr.write(`${line}\n`)
+  process.exitCode = slow.length > 0 ? 1 : 0
+} finally {
+  await client.remove()
+  await rm(folder, { recursive: true })
+}
+
+async function measure(bench: { program: string; folder: string }): Promise<Measured> {
+  const kinds = await kindsOf()
+  const sizes = await coldStarts(bench, [...kinds.keys()], 0)
+  const ofKind = (kind: Kind) => sizes.filter(({ entry }) => kinds.get(entry) === kind).sort((a, b) => a.bytes - b.bytes)
+  const ends = (kind: Kind) => [ofKind(kind)[0], ofKind(kind).at(-1)].flatMap((each) => each?.entry ?? [])
+  const files = values.all ? [...kinds.keys()] : [...ends('plain'), ...ends('graph'), ...ends('model')]
+  process.stderr.write(`starting ${files.length + 1} functions ${starts} times each\n`)
+  const cold = await coldStarts(bench, [EMPTY, ...new Set(files)], starts)
+  process.stderr.write(`asking two warm functions ${events} times each\n`)
+  return {
+    date: new Date().toISOString().slice(0, 10),
+    empty: cold.find(({ entry }) => entry === EMPTY)!,
+    functions: cold.filter(({ entry }) => entry !== EMPTY).map((each) => ({ ...each, kind: kinds.get(each.entry) as Kind })),
+    warm: await warm(bench, events),
+  }
+}
+
+/** What each operation needs, which is what its start may cost. */
+async function kindsOf(): Promise<Map<string, Kind>> {
+  const files = await filesOfOperations()
+  return new Map(
+    operations.map(({ name, needs }) => {
+      const has = (...ports: string[]) => needs.some((part) => ports.includes(part.name))
+      const kind: Kind = has('graph') ? 'graph' : has('embedder', 'extractor', 'language') ? 'model' : 'plain'
+      return [`functions/${files.get(name)?.file}`, kind]
+    }),
+  )
+}
