@@ -184,18 +184,6 @@ describe('delete_entities', () => {
     expect(await createEntities([person('Alice', 'sings')])).toEqual([person('Alice', 'sings')])
     expect((await readGraph()).entities).toEqual([person('Alice', 'sings')])
   })
-
-  test('leaves no trace of them in the graph, and the two stores agree', { timeout: 120_000 }, async () => {
-    await createEntities([person('Alice', 'sings'), person('Bob')])
-    await createRelations([relation('Alice', 'knows', 'Bob')])
-    for (let i = 0; i < 3; i++) await sweep(here.deps)
-    expect(await here.deps.graph.counts(tenant.id, { generations: [1] })).toMatchObject({ entities: 2, memories: 1, edges: 3 })
-    await deleteEntities(['Alice'])
-    for (let i = 0; i < 3; i++) await sweep(here.deps)
-    expect(await here.deps.graph.counts(tenant.id, { generations: [1] })).toMatchObject({ entities: 1, memories: 0, edges: 0 })
-    const { json } = await tenant.post('/api/persistence/sync', { operation: 'check', deep: true })
-    expect(json.result.inconsistencies).toEqual([])
-  })
 })
 
 describe('delete_observations', () => {
@@ -389,4 +377,29 @@ describe('beside what else is kept', () => {
     expect(names(await readGraph(granted))).toEqual(['Alice'])
     await expect(tool('read_graph')({ namespace: 'app:mcp' }, granted)).rejects.toThrow('forbidden')
   })
+})
+
+test('the graph shows what each tool has changed, and the two stores agree', { timeout: 240_000 }, async () => {
+  const shown = async () => {
+    for (let i = 0; i < 3; i++) await sweep(here.deps)
+    const { json } = await tenant.post('/api/persistence/sync', { operation: 'check', deep: true })
+    expect([json.done, json.result.inconsistencies, json.result.owed]).toEqual([true, [], 0])
+    const { entities, memories, edges } = await here.deps.graph.counts(tenant.id, { generations: [1] })
+    return { entities, memories, edges }
+  }
+  await createEntities([person('Alice', 'sings'), person('Bob')])
+  expect(await shown()).toEqual({ entities: 2, memories: 1, edges: 2 })
+  await addObservations([{ entityName: 'Bob', contents: ['paints'] }])
+  expect(await shown()).toEqual({ entities: 2, memories: 2, edges: 4 })
+  await createRelations([relation('Alice', 'knows', 'Bob')])
+  expect(await shown()).toEqual({ entities: 2, memories: 2, edges: 5 })
+  const all = { entities: [person('Alice', 'sings'), person('Bob', 'paints')], relations: [relation('Alice', 'knows', 'Bob')] }
+  expect([await readGraph(), await openNodes(['Alice', 'Bob']), await searchNodes('')]).toEqual([all, all, all])
+  await deleteObservations([{ entityName: 'Bob', observations: ['paints'] }])
+  expect(await shown()).toEqual({ entities: 2, memories: 1, edges: 3 })
+  await deleteRelations([relation('Alice', 'knows', 'Bob')])
+  expect(await shown()).toEqual({ entities: 2, memories: 1, edges: 2 })
+  await createRelations([relation('Alice', 'knows', 'Bob')])
+  await deleteEntities(['Alice'])
+  expect(await shown()).toEqual({ entities: 1, memories: 0, edges: 0 })
 })
