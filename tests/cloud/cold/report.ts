@@ -48,8 +48,8 @@ ${date}, ${cpus().length} cores (${cpu?.model ?? 'unknown'}, load average ${load
 Each function is bundled as it is deployed and started under AWS's own runtime client, which asks a server that speaks Lambda's
 Runtime API for its first event. Init is the time from the start of the process until then, CPU what all its threads computed
 meanwhile. All are started by turns, the empty handler (Hono and nothing else) among them. What counts is the ratio of the CPU, p50:
-it is the same whatever else the machine does, and Lambda gives a function of 512 MB less than a third of a CPU, so that it is
-what one waits for. Milliseconds are p50 / p95 of ${empty.init.n} starts.
+it depends less than the time on what else the machine does (a busy one makes it worse all the same), and Lambda gives a function
+of 512 MB less than a third of a CPU, so that it is what one waits for. Milliseconds are p50 / p95 of ${empty.init.n} starts.
 
 ${table(
   ['function', 'stands on', 'kB', 'init', 'CPU', 'times the empty one', 'bound'],

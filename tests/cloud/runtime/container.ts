@@ -20,7 +20,7 @@ export interface Container {
   pid: number
   /** From the start of the process until it asked for its first event. */
   initMs: number
-  /** What all its threads had computed by then; null where that is not known. Unlike the time it does not depend on what else the machine does. */
+  /** What all its threads had computed by then; null where that is not known. It depends less than the time on what else the machine does. */
   initCpuMs: number | null
   busy: boolean
   /** Null while it lives. */
