@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
-import { once } from 'node:events'
+import { once as first } from 'node:events'
+import { readdirSync, rmSync } from 'node:fs'
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -10,6 +11,7 @@ import { json } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { linkOf, type Name, SECRETS } from '@twofold/functions/variables.ts'
+import { once } from '@twofold/operation/http.ts'
 import { build } from 'esbuild'
 
 /** One thing that Pulumi was asked to make, as it would reach the provider. */
@@ -43,6 +45,9 @@ const platform = join(root, '.sst/platform')
 /** What SST's own bundling of a config leaves to the platform's folder. */
 const EXTERNAL = ['@pulumi/*', '@pulumiverse/*', '@sst-provider/*', '@aws-sdk/*', 'undici', 'esbuild', 'archiver', 'glob', 'vite']
 
+/** Where its external packages are found from. */
+const BUNDLED = 'sst.config.checked.'
+
 const BANNER = `
 import { createRequire as topLevelCreateRequire } from 'module';
 const require = topLevelCreateRequire(import.meta.url);
@@ -73,22 +78,19 @@ export async function deployed(stage: string, told: Record<string, string> = TOL
   const work = await mkdtemp(join(tmpdir(), 'twofold-deployed-'))
   const built: Built[] = []
   const server = await answering(work, built)
-  const config = join(platform, `sst.config.${randomUUID()}.mjs`)
   try {
-    await bundle(work, config)
-    const written = join(work, 'deployed.json')
+    const config = await bundled()
     const env = {
       PATH: process.env.PATH,
       HOME: process.env.HOME,
       ...asSst(told),
       SST_SERVER: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     }
-    const args = [join(root, 'tests/cloud/mocked.ts'), platform, config, written, stage]
+    const args = [join(root, 'tests/cloud/mocked.ts'), platform, config, work, stage]
     await promisify(execFile)(process.execPath, args, { cwd: root, env })
-    return { ...JSON.parse(await readFile(written, 'utf8')), built }
+    return { ...JSON.parse(await readFile(join(work, 'deployed.json'), 'utf8')), built }
   } finally {
     server.close()
-    await rm(config, { force: true })
     await rm(work, { recursive: true, force: true })
   }
 }
@@ -99,10 +101,10 @@ const asSst = (told: Record<string, string>): Record<string, string> =>
     Object.entries(told).map(([name, value]) => [SECRETS.includes(name as Name) ? `SST_SECRET_${linkOf(name as Name)}` : name, value]),
   )
 
-/** The config as SST bundles it; what it says of its stage is there once it runs. */
-async function bundle(work: string, outfile: string): Promise<void> {
+/** The config as SST bundles it, once for all stages: what it says of its stage, and where it works, is there once it runs. */
+const bundled = once(async () => {
   const at = (path: string) => JSON.stringify(join(root, path))
-  const cli = { command: 'deploy', dev: false, paths: { home: work, root, work, platform }, state: { version: {} } }
+  const outfile = join(platform, `${BUNDLED}${randomUUID()}.mjs`)
   await build({
     stdin: {
       contents: `import * as aws from '@pulumi/aws'
@@ -123,11 +125,17 @@ export default await run(mod.run)`,
     mainFields: ['module', 'main'],
     nodePaths: [join(platform, 'node_modules')],
     external: EXTERNAL,
-    define: { $app: 'globalThis.app', $cli: JSON.stringify(cli), $dev: 'false' },
+    define: { $app: 'globalThis.app', $cli: 'globalThis.cli', $dev: 'false' },
     inject: [join(platform, 'src/shim/run.js')],
     banner: { js: BANNER },
     logLevel: 'silent',
   })
+  return outfile
+})
+
+/** Takes away the bundles of every process that deployed something. */
+export function forgetBundles(): void {
+  for (const file of readdirSync(platform)) if (file.startsWith(BUNDLED)) rmSync(join(platform, file))
 }
 
 /** What the running `sst` answers the config's process: where the account keeps its things, and bundles. */
@@ -152,6 +160,6 @@ async function answering(work: string, built: Built[]): Promise<Server> {
   // The config is silent for as long as it thinks.
   server.keepAliveTimeout = 0
   server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
+  await first(server, 'listening')
   return server
 }

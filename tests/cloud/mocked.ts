@@ -3,8 +3,8 @@ import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 
-/** Run as a process of its own: Pulumi keeps what it knows in globals. `mocked.ts <platform> <config> <written> <stage>` */
-const [platform, config, written, stage] = process.argv.slice(2) as [string, string, string, string]
+/** Run as a process of its own: Pulumi keeps what it knows in globals. `mocked.ts <platform> <config> <work> <stage>` */
+const [platform, config, work, stage] = process.argv.slice(2) as [string, string, string, string]
 
 interface Asked {
   type: string
@@ -88,11 +88,15 @@ await runtime.setMocks(
 // As SST does: first what the config says of the stage, on which its components stand when they are loaded.
 Object.assign(globalThis, { $config: (config: unknown) => config })
 const { default: said } = await import(new URL('../../sst.config.ts', import.meta.url).href)
-Object.assign(globalThis, { app: { stage, ...(await said.app({ stage })) } })
+const root = join(platform, '../..')
+Object.assign(globalThis, {
+  app: { stage, ...(await said.app({ stage })) },
+  cli: { command: 'deploy', dev: false, paths: { home: work, root, work, platform }, state: { version: {} } },
+})
 const kept: string[] = []
 const outputs = await runtime.runInPulumiStack(async () => {
   runtime.registerStackTransformation(({ name, opts }) => void (opts.retainOnDelete && kept.push(name)))
   return (await import(pathToFileURL(config).href)).default
 })
 // What follows from a name that is known later is made after the program has ended.
-process.once('beforeExit', () => writeFileSync(written, JSON.stringify({ resources, kept, outputs: open(outputs) })))
+process.once('beforeExit', () => writeFileSync(join(work, 'deployed.json'), JSON.stringify({ resources, kept, outputs: open(outputs) })))

@@ -1,5 +1,5 @@
 import type { TestProject } from 'vitest/node'
-import { type Deployed, deployed } from './deployed.ts'
+import { type Deployed, deployed, forgetBundles } from './deployed.ts'
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -8,6 +8,7 @@ declare module 'vitest' {
 }
 
 /** What deploying `prod` makes, once for all files: it takes ten seconds. */
-export default async function setup({ provide }: TestProject): Promise<void> {
+export default async function setup({ provide }: TestProject): Promise<() => void> {
   provide('prod', await deployed('prod'))
+  return forgetBundles
 }

@@ -244,7 +244,7 @@ describe('a stage', () => {
     const told = [...functionsOf(mine).values()].filter(({ name }) => name !== 'DocsScriptFunction')
     const levels = told.map(({ inputs }) => inputs.environment.variables.LOG_LEVEL)
     expect(new Set(levels)).toEqual(new Set(['info']))
-  }, 120_000)
+  }, 180_000)
 
   test('that was told nonsense makes nothing, and names each variable', async () => {
     const { DATABASE_URL: _, ...rest } = TOLD
@@ -252,7 +252,7 @@ describe('a stage', () => {
     await expect(refused).rejects.toThrow('DatabaseUrl) is not set')
     await expect(refused).rejects.toThrow('EMBEDDING_MODEL is "embedded"')
     await expect(refused).rejects.toThrow('RETRY_ATTEMPTS is "often"')
-  }, 120_000)
+  }, 180_000)
 })
 
 const namesOf = (needs: readonly { name: string }[]) => needs.map(({ name }) => name as Need)
