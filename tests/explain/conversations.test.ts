@@ -13,7 +13,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { MigratedDatabase } from '../database.ts'
 import { keyOf, TENANT } from './fill.ts'
 import { waysWithin, wide } from './plan.ts'
-import { caller, type Filled, GRANTS, type Grant, onFilled } from './world.ts'
+import { caller, FILLING_MS, type Filled, GRANTS, type Grant, onFilled } from './world.ts'
 
 /** 100,000 turns in one conversation, and as many entries of the audit, on the Postgres server that TEST_DATABASE_URL names; else a tenth of both. */
 const SIZE = process.env.TEST_DATABASE_URL ? 100_000 : 10_000
@@ -24,7 +24,7 @@ let during: Filled['during']
 let close: Filled['close']
 beforeAll(async () => {
   ;({ deps, inner, during, close } = await onFilled(fill))
-}, 300_000)
+}, FILLING_MS)
 afterAll(() => close())
 
 /** Of the long conversation three turns in four have expired and are not swept yet; of conversations one in a hundred. */

@@ -11,7 +11,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { MigratedDatabase } from '../database.ts'
 import { DIMENSIONS, keyOf, MODEL, TENANT } from './fill.ts'
 import { waysWithin, wide } from './plan.ts'
-import { caller, type Filled, GRANTS, type Grant, onFilled } from './world.ts'
+import { caller, FILLING_MS, type Filled, GRANTS, type Grant, onFilled } from './world.ts'
 
 /** 100,000 documents of a chunk each, on the Postgres server that TEST_DATABASE_URL names; else 5,000. */
 const SIZE = process.env.TEST_DATABASE_URL ? 100_000 : 5_000
@@ -22,7 +22,7 @@ let during: Filled['during']
 let close: Filled['close']
 beforeAll(async () => {
   ;({ deps, inner, during, close } = await onFilled(fill))
-}, 300_000)
+}, FILLING_MS)
 afterAll(() => close())
 
 const idOf = (i: number, sort = '7') => `00000000-0000-${sort}000-8000-${i.toString(16).padStart(12, '0')}`

@@ -39,7 +39,7 @@ import { indexOf } from '@twofold/postgres/ensure-model.ts'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { keyOf, MODEL, TENANT, word } from './fill.ts'
 import { waysWithin, wide } from './plan.ts'
-import { type Grant, type World, world } from './world.ts'
+import { FILLING_MS, type Grant, type World, world } from './world.ts'
 
 /**
  * Under row-level security only leakproof conditions reach an index; any other filters all that the tenant has, behind
@@ -50,7 +50,7 @@ import { type Grant, type World, world } from './world.ts'
 let w: World
 beforeAll(async () => {
   w = await world()
-}, 300_000)
+}, FILLING_MS)
 afterAll(() => w.close())
 
 type Case = [what: string, work: () => Promise<unknown>, ways: string[], wide?: string[]]

@@ -6,7 +6,7 @@ import type { Deps } from '@twofold/core/ports.ts'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { fill } from './fill.ts'
 import { wide } from './plan.ts'
-import { caller, type Filled, GRANTS, onFilled } from './world.ts'
+import { caller, FILLING_MS, type Filled, GRANTS, onFilled } from './world.ts'
 
 /** What the tools of the reference memory server ask of the database, as the application's role. */
 
@@ -21,7 +21,7 @@ beforeAll(async () => {
     const each = Object.fromEntries(Array.from({ length: SIZES.people }, (_, i) => [`user:u${i}`, 100]))
     return fill(database, { subjects: { 'user:large': SIZES.large, ...each }, grants: GRANTS, others: 20 })
   }))
-}, 300_000)
+}, FILLING_MS)
 afterAll(() => close())
 
 const [small, large] = [{ namespace: 'user:u7' }, { namespace: 'user:large' }]

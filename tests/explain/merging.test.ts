@@ -10,7 +10,7 @@ import { indexOf } from '@twofold/postgres/ensure-model.ts'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { MODEL, TENANT } from './fill.ts'
 import { wide } from './plan.ts'
-import { type World, world } from './world.ts'
+import { FILLING_MS, type World, world } from './world.ts'
 
 let w: World
 beforeAll(async () => {
@@ -21,7 +21,7 @@ beforeAll(async () => {
     sql`insert into consolidations (tenant_id, namespace, strategy, every_hours, due_at, updated_by, updated_at)
       select current_tenant(), 'user:u' || i, 'exact', 24, '2026-03-02'::timestamptz + i * interval '1 minute', 'maker', '2026-03-01' from generate_series(1, 5000) i`,
   ])
-}, 300_000)
+}, FILLING_MS)
 afterAll(() => w.close())
 
 /** A model that finds nothing, asked about what is nearest. */

@@ -19,7 +19,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type MigratedDatabase, migratedDatabase } from '../database.ts'
 import { keyOf, TENANT } from './fill.ts'
 import { type Watched, watched, waysWithin, wide } from './plan.ts'
-import { caller, GRANTS, type Grant } from './world.ts'
+import { caller, FILLING_MS, GRANTS, type Grant } from './world.ts'
 
 /** 100,000 memories, of which a third lie in one of 1,001 namespaces, on the Postgres server that TEST_DATABASE_URL names; else 6,000 in 61. */
 const SIZE = process.env.TEST_DATABASE_URL ? 100_000 : 6_000
@@ -38,7 +38,7 @@ beforeAll(async () => {
   const composed = await compose(env, { db: watching.db, now, graph: postgresGraph({ db: watching.db, now }) })
   deps = composed.deps
   close = composed.close
-}, 300_000)
+}, FILLING_MS)
 afterAll(async () => {
   await close()
   await database.close()
