@@ -21,7 +21,8 @@ export const envAt = (env: Env, name: string): Env => ({
  */
 export function placesOf(env: Env, open: (name: string) => Promise<Composed>) {
   const opened = new Map<string, Promise<Composed>>()
-  const routes = new LRUCache<string, string>({ max: MOST_ROUTES })
+  // Its room is taken at once, which is a tenth of what a function's start costs; most deployments have no other place.
+  let routes: LRUCache<string, string> | undefined
   const names = [HOME, ...Object.keys(env.PLACES)]
   let home: Deps
 
@@ -41,8 +42,11 @@ export function placesOf(env: Env, open: (name: string) => Promise<Composed>) {
   const seenFrom = (here: string): Places => ({
     ...{ here, names },
     at: (name) => (names.includes(name) ? at(name) : null),
-    of: (who) => routes.get(who) ?? null,
-    found: (who, place) => void routes.set(who, place),
+    of: (who) => routes?.get(who) ?? null,
+    found(who, place) {
+      routes ??= new LRUCache({ max: MOST_ROUTES })
+      routes.set(who, place)
+    },
   })
   const each = async (work: (made: Composed) => Promise<unknown>) =>
     void (await Promise.all([...opened.values()].map(async (made) => work(await made))))
