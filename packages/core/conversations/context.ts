@@ -2,7 +2,6 @@ import type { Caller } from '@twofold/operation/caller.ts'
 import * as z from 'zod'
 import type { Deps } from '../ports.ts'
 import { sql } from '../sql.ts'
-import { countTokens } from '../text/tokens.ts'
 import { called, type Inside, Turn } from './conversation.ts'
 
 export const Context = z.object({
@@ -33,6 +32,8 @@ export async function readContext(
   ])
   const inside = rows[0][0] && { namespace: rows[0][0].namespace, key: rows[0][0].key }
   if (maxTokens === undefined) return { turns: rows[0].reverse(), ...inside }
+  // Making its vocabulary is a tenth of what a function's start computes, and most callers count turns alone.
+  const { countTokens } = await import('../text/tokens.ts')
   let tokens = 0
   const turns: Context['turns'] = []
   for (const turn of rows[0]) {
