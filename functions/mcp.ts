@@ -1,7 +1,7 @@
 import { introduce } from '@twofold/core/keys/introduce.ts'
 import { exactly, Namespace } from '@twofold/core/namespaces/namespace.ts'
 import type { Deps } from '@twofold/core/ports.ts'
-import { placed } from '@twofold/core/tenants/placed.ts'
+import { placedFor } from '@twofold/core/tenants/placed.ts'
 import { type Endpoint, lambdaEndpoint, type Surroundings } from '@twofold/operation/http.ts'
 import { mcp, type Offer } from '@twofold/operation/mcp.ts'
 import { container } from './container.ts'
@@ -25,9 +25,7 @@ const offer: Offer<Deps> = {
   resources: resourcesOf(everything),
   namespace: Namespace,
   async introduce(deps, caller, named) {
-    const { scopes, grants } = await placed(deps, { who: caller.keyHash.toString('hex'), hint: caller.place ?? null }, (at) =>
-      introduce(at, caller, named === null ? null : exactly(named)),
-    )
+    const { scopes, grants } = await placedFor(deps, caller, (at) => introduce(at, caller, named === null ? null : exactly(named)))
     const [only] = grants
     const own = grants.length === 1 && Namespace.safeParse(only).success ? (only as string) : null
     return { scopes, namespace: named ?? own }

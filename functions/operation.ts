@@ -1,6 +1,6 @@
 import { audited } from '@twofold/core/audit/note.ts'
 import type { Deps } from '@twofold/core/ports.ts'
-import { placed } from '@twofold/core/tenants/placed.ts'
+import { placedFor } from '@twofold/core/tenants/placed.ts'
 import { type Declaration, operation as declare, type Operation } from '@twofold/operation/operation.ts'
 import type { z } from 'zod'
 import { type AnyPart, holding } from './needs.ts'
@@ -16,7 +16,7 @@ export const operation = <I extends z.ZodType, O extends z.ZodType>(
   const declared: Operation<Deps, any, any> = declare({
     ...declaration,
     handle: (deps, input, caller) =>
-      placed(deps, { who: caller.keyHash.toString('hex'), hint: caller.place ?? null }, (at) =>
+      placedFor(deps, caller, (at) =>
         audited(at, declared, input as Record<string, unknown>, caller, () => declaration.handle(its(at), input, caller)),
       ),
   })

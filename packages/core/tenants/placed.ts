@@ -1,3 +1,4 @@
+import type { Caller } from '@twofold/operation/caller.ts'
 import { Elsewhere } from '../failures.ts'
 import type { Deps, Places } from '../ports.ts'
 
@@ -33,3 +34,10 @@ export async function placed<D extends Pick<Deps, 'places'>, T>(
     }
   }
 }
+
+/** The same for the tenant of whoever calls. */
+export const placedFor = <D extends Pick<Deps, 'places'>, T>(
+  deps: D,
+  { keyHash, place }: Caller,
+  work: (deps: D) => Promise<T> | T,
+): Promise<T> => placed(deps, { who: keyHash.toString('hex'), hint: place ?? null }, work)
