@@ -8,15 +8,14 @@ import { container } from './container.ts'
 import { knowledge } from './mcp/knowledge.ts'
 import { resourcesOf } from './mcp/resources.ts'
 import { needsOf } from './needs.ts'
-import { ofMemory } from './of-memory.ts'
+import { offered } from './offered.ts'
 
 const INSTRUCTIONS = `Twofold remembers across conversations. Search before you answer what somebody may have told you before
 (search_memories, or get_context for text that goes right into a prompt), and store what will matter later in words that
 stand alone (add_memory). A namespace says whose a memory is: user:<id>, project:<id>, session:<id>, app:<name>; userId is
 short for user:<id>. What you correct keeps its history (update_memory), and what you delete can come back (restore_memory).`
 
-/** Not what the service says of itself: no tool is made of it, and its document would be a tenth of the function. */
-const everything = [...ofMemory, ...knowledge]
+const everything = [...offered, ...knowledge]
 
 const offer: Offer<Deps> = {
   server: { name: 'twofold', title: 'Twofold', version: '0.1.0' },
