@@ -14,7 +14,7 @@ import { logger } from '@twofold/telemetry/log.ts'
 import type { Telemetry } from '@twofold/telemetry/telemetry.ts'
 import { LRUCache } from 'lru-cache'
 import { v7 } from 'uuid'
-import { BREAKERS, retryOf } from './breakers.ts'
+import { breakerOf, retryOf } from './breakers.ts'
 import type { Env } from './env.ts'
 import { type AnyPart, type Ground, type Opened, PORTS, type Port, undeclared } from './needs.ts'
 import { sqsOf } from './parts/queue.ts'
@@ -58,7 +58,7 @@ export async function assemble(
     fetchEndpoint: env.DATABASE_HTTP_URL,
     place,
     retry: retryOf(env),
-    breaker: BREAKERS.postgres,
+    breaker: breakerOf(env, 'postgres'),
     timeoutMs: 20_000,
     now,
     log,
@@ -170,7 +170,7 @@ function cacheOf(env: Env, { now, log, telemetry }: Ground): Cache {
     url: env.UPSTASH_REDIS_REST_URL,
     token: env.UPSTASH_REDIS_REST_TOKEN ?? '',
     timeoutMs: 500,
-    breaker: BREAKERS.redis,
+    breaker: breakerOf(env, 'redis'),
     embeddingTtl: 3600,
     now,
     log,

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { describe, expect, test } from 'vitest'
+import { breakerOf } from './breakers.ts'
 import { readEnv, readStage } from './env.ts'
 import { probableTypos } from './typos.ts'
 import { isOptional, linkOf, NAMES, SECRETS, VARIABLES } from './variables.ts'
@@ -33,6 +34,13 @@ test('schedules run by the minute, compare the stores every five and all of them
   ).toMatchObject({
     ...{ SYNC_INTERVAL_MS: 1000, NIGHTLY_HOUR: 0, ENABLE_AUTO_SYNC: false, PURGE_INTERVAL_MS: 3_600_000 },
   })
+})
+
+test('a store that fails is left alone for as long as is usual for it, unless told otherwise', () => {
+  const stores = ['postgres', 'neo4j', 'redis'] as const
+  const waits = (told: Record<string, string>) => stores.map((store) => breakerOf(readEnv({ DATABASE_URL, ...told }), store).recoveryMs)
+  expect(waits({})).toEqual([30_000, 45_000, 10_000])
+  expect(waits({ BREAKER_RECOVERY_MS: '500' })).toEqual([500, 500, 500])
 })
 
 /** A value that each variable cannot have, where there is one. */

@@ -129,6 +129,7 @@ export const VARIABLES = {
   NIGHTLY_HOUR: setting(whole(0, 23).default(3)),
   RETRY_ATTEMPTS: setting(whole(1, 10).default(3)),
   RETRY_DELAY_MS: setting(whole(1, 10_000).default(50)),
+  BREAKER_RECOVERY_MS: setting(whole(100, 600_000).optional()),
   MEMORY_TTL_HOURS: setting(whole(1, 87_600).default(24)),
   MEMORY_MAX_CONTEXT_LENGTH: setting(whole(1, 500).default(50)),
   AUDIT_RETENTION_DAYS: setting(whole(1, 36_500).default(365)),

@@ -1,6 +1,6 @@
 import { disabledGraph } from '@twofold/graph/disabled.ts'
 import { postgresGraph } from '@twofold/graph/postgres/graph.ts'
-import { BREAKERS, retryOf } from '../breakers.ts'
+import { breakerOf, retryOf } from '../breakers.ts'
 import type { Env } from '../env.ts'
 import type { Ground, Part } from '../needs.ts'
 
@@ -25,7 +25,7 @@ async function graphOf(env: Env, { db, now, log, telemetry }: Ground) {
   return neo4jGraph({
     ...neo4jOf(env, env.NEO4J_URI),
     pool: { min: Math.min(env.NEO4J_POOL_MIN ?? usual.min, max), max },
-    breaker: BREAKERS.neo4j,
+    breaker: breakerOf(env, 'neo4j'),
     retry: retryOf(env),
     now,
     log,
