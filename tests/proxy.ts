@@ -18,6 +18,8 @@ export interface Cutter {
   seen: Passing[]
   /** Decides the fate of each request from now on; `undefined` lets all pass. */
   decide: ((passing: Passing) => Fate) | undefined
+  /** Resolves when all that was let through has been done, whether or not who asked for it still lives. */
+  settled(): Promise<void>
   /** Refuses connections until `open` is called. */
   shut(): Promise<void>
   open(): Promise<void>
@@ -27,14 +29,18 @@ export interface Cutter {
 /** Stands before an endpoint over HTTP and does to its requests what networks do. */
 export async function proxy(target: string): Promise<Cutter> {
   const { origin } = new URL(target)
+  const passing = new Set<Promise<void>>()
   const server = createServer(async (request, response) => {
-    const passing = { path: request.url ?? '/', body: await read(request) }
-    self.seen.push(passing)
-    const fate = self.decide?.(passing) ?? 'pass'
+    const one = { path: request.url ?? '/', body: await read(request) }
+    self.seen.push(one)
+    const fate = self.decide?.(one) ?? 'pass'
     if (fate === 'cut before') return void request.socket.destroy()
     if (fate === 'error') return void response.writeHead(502, { 'content-type': 'text/html' }).end('<h1>Bad gateway</h1>')
     if (fate === 'hang') return
-    await pass(request, passing, response, fate)
+    const done = pass(request, one, response, fate)
+    passing.add(done)
+    await done
+    passing.delete(done)
   })
   const listen = (port: number) => new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve))
   const shut = () => {
@@ -61,6 +67,7 @@ export async function proxy(target: string): Promise<Cutter> {
     url: `http://127.0.0.1:${port}${new URL(target).pathname}`,
     seen: [],
     decide: undefined,
+    settled: async () => void (await Promise.all(passing)),
     shut,
     open: () => listen(port),
     close: () => (server.listening ? shut() : Promise.resolve()),

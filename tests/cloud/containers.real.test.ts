@@ -167,6 +167,8 @@ test('a graph writer that dies at any step of a batch costs another delivery, an
     else {
       crashes++
       expect(first).toMatchObject({ type: 'Runtime.ExitError' })
+      // What the dead had asked for last is done without it, and takes its leases only now.
+      await on.database.settled()
       // The queue hands the batch out again after six times the function's time, when the lease of the dead has long ended.
       await on.here.owner(`update twofold.ledger set leased_until = now() - interval '1 second' where leased_until is not null`)
       expect(await its.invoke({ Records })).toEqual({ batchItemFailures: [] })
