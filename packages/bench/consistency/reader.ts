@@ -14,23 +14,24 @@ interface Reading {
 const PAUSE_MS = 5
 const EVERYTHING = [{ low: '', high: '\u{10FFFF}' }]
 
-/** Somebody who walks the graph all the time, on a thread of his own; `samples` answers the milliseconds of each walk since it was asked last. */
+/** Somebody who walks the graph all the time, on a thread of his own. */
 export interface Reader {
-  samples(): Promise<number[]>
+  /** The milliseconds of each walk since it was asked last; those that follow go through this generation. */
+  samples(generation?: number): Promise<number[]>
   close(): Promise<unknown>
 }
 
 export function openReader(reading: Reading): Reader {
   const worker = new Worker(new URL(import.meta.url), { workerData: reading })
   return {
-    samples: () =>
+    samples: (generation = 1) =>
       new Promise((done, failed) => {
         worker.once('error', failed)
         worker.once('message', (samples: number[]) => {
           worker.off('error', failed)
           done(samples)
         })
-        worker.postMessage('samples')
+        worker.postMessage(generation)
       }),
     close: () => worker.terminate(),
   }
@@ -42,15 +43,16 @@ async function read({ place, tenant, starts }: Reading): Promise<void> {
     ...{ breaker: { failures: 3, recoveryMs: 45_000 }, retry: { attempts: 3, delayMs: 50 } },
   })
   await graph.warmed
-  let samples: number[] = []
-  parentPort?.on('message', () => {
+  let [samples, generation]: [number[], number] = [[], 1]
+  parentPort?.on('message', (following: number) => {
+    generation = following
     parentPort?.postMessage(samples)
     samples = []
   })
   for (let i = 0; ; i++) {
     const start = [starts[i % starts.length] as string]
     const walk = { start, ranges: EVERYTHING, via: [], direction: 'both', hops: 2, limit: 50 } as const
-    const { ms } = await timed(() => graph.traverse(tenant, walk, { generations: [1] }))
+    const { ms } = await timed(() => graph.traverse(tenant, walk, { generations: [generation] }))
     samples.push(ms)
     await sleep(PAUSE_MS)
   }

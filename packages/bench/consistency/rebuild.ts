@@ -11,8 +11,10 @@ import { unwound } from './unwound.ts'
 
 const QUIET_MS = 20_000
 const STARTS = 500
-/** How long each of the processes that a rebuild goes through would work on it; so exactly the end of filling is known. */
-const SLICE_MS = 500
+/** How long each of the processes that a rebuild goes through works on it, far less than a function may: so exactly the end of filling is known. */
+const SLICE_MS = 2_000
+/** The first generation after the one that a tenant begins with. */
+const REBUILT = 2
 const OPTIONS = { limit: 100, dryRun: false, deep: false, adopt: false, clearExisting: true }
 
 /** Of one graph: rows a second, and milliseconds of the walks of one reader. */
@@ -27,7 +29,7 @@ export interface Rebuild {
   walks: Record<'quiet' | 'during', Latency>
 }
 
-/** Rebuilds the graph of a tenant while somebody reads it, and then writes the same rows by hand. */
+/** Rebuilds the graph of a tenant while somebody reads it, and then writes the same rows by hand while the same reads it. */
 export async function rebuild(
   { deps }: Inside,
   { driver, place }: { driver: Driver; place: Neo4jPlace },
@@ -53,11 +55,11 @@ export async function rebuild(
         ended = ended_at !== null
       }
     })
-    const during = latency(await reader.samples())
+    const during = latency(await reader.samples(REBUILT))
     const rows: Shown[] = []
     for (let from = 0; from < BUCKETS; from += 64) {
       const buckets = Array.from({ length: 64 }, (_, i) => from + i)
-      rows.push(...(await deps.graph.held(tenant, buckets, { generations: [2], timeoutMs: 60_000 })))
+      rows.push(...(await deps.graph.held(tenant, buckets, { generations: [REBUILT], timeoutMs: 60_000 })))
     }
     const { ms: byHand } = await timed(() => unwound(driver, deps.id(), rows))
     return {

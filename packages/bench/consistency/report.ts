@@ -4,6 +4,7 @@ import { ms, pair, seconds, table, times } from '../tables.ts'
 import { type Cost, READ, ROUNDS } from './cost.ts'
 import type { Rebuild } from './rebuild.ts'
 import { ROUNDS as REPAIRS, type Repair } from './repairs.ts'
+import { ROWS } from './unwound.ts'
 
 export interface Size {
   inSync: Cost
@@ -107,8 +108,9 @@ ${table(
 ## Rebuild
 
 A whole tenant, into a new generation beside the one that is read: what Postgres says of every row is read and its digest made, written, compared
-by sums, and switched to. By hand are the same nodes and edges, held in memory and written into an empty graph in transactions as large, without fence
-or tombstones. Meanwhile one reader on a thread of its own walks two hops from one memory after the other, 5 ms between; quiet is before, for 20 s.
+by sums, and switched to. By hand are the same nodes and edges, held in memory and written into an empty graph in transactions of ${ROWS}, without fence
+or tombstones. All the while one reader on a thread of its own walks two hops from one memory after the other, 5 ms between; quiet is before,
+for 20 s.
 
 ${table(
   [

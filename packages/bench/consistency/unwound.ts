@@ -4,7 +4,7 @@ import { edgeProperties, properties } from '../graph/by-hand.ts'
 import { slices } from '../graph/given.ts'
 
 /** As many as a projection has: most for the graph, few enough for one transaction. */
-const ROWS = 500
+export const ROWS = 500
 
 /** The same rows as anybody would write them: nodes by their labels, then edges by their types, so many in each transaction. */
 export async function unwound(driver: Driver, tenant: string, rows: readonly Shown[]): Promise<void> {
