@@ -1,7 +1,8 @@
 import { AuditEntry, listAudit, Position } from '@twofold/core/audit/list.ts'
-import { MaxStaleness, MemoryId, Moment } from '@twofold/core/memories/memory.ts'
+import { MemoryId, Moment } from '@twofold/core/memories/memory.ts'
 import { NamespacePrefix } from '@twofold/core/namespaces/namespace.ts'
 import { cursor, cursorAt, limit, Page } from '@twofold/operation/page.ts'
+import { maxStalenessMs } from '@twofold/operation/staleness.ts'
 import * as z from 'zod'
 import { lambda } from '../lambda.ts'
 import { operation } from '../operation.ts'
@@ -24,7 +25,7 @@ export const list = operation({
     since: Moment.optional(),
     limit,
     cursor: cursor(Position),
-    maxStalenessMs: MaxStaleness,
+    maxStalenessMs,
   }),
   output: Page(AuditEntry),
   handle: async (deps, { maxStalenessMs: _, cursor: after = null, ...query }, caller) => {

@@ -1,5 +1,6 @@
 import { Context, readContext } from '@twofold/core/conversations/context.ts'
-import { Id, MaxStaleness } from '@twofold/core/memories/memory.ts'
+import { Id } from '@twofold/core/memories/memory.ts'
+import { maxStalenessMs } from '@twofold/operation/staleness.ts'
 import * as z from 'zod'
 import { lambda } from '../lambda.ts'
 import { operation } from '../operation.ts'
@@ -15,7 +16,7 @@ export const context = operation({
     id: Id,
     limit: z.int().min(1).max(500).default(5).meta({ description: 'Turns at most, and never more than MEMORY_MAX_CONTEXT_LENGTH.' }),
     maxTokens: z.int().min(1).max(1_000_000).optional().meta({ description: 'Only the newest turns that fit into it together.' }),
-    maxStalenessMs: MaxStaleness,
+    maxStalenessMs,
   }),
   output: Context,
   handle: (deps, { id, limit, maxTokens }, caller) => readContext(deps, caller, id, { limit, maxTokens }),

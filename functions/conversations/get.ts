@@ -1,6 +1,7 @@
 import { Conversation } from '@twofold/core/conversations/conversation.ts'
 import { readConversation } from '@twofold/core/conversations/read.ts'
-import { Id, MaxStaleness } from '@twofold/core/memories/memory.ts'
+import { Id } from '@twofold/core/memories/memory.ts'
+import { maxStalenessMs } from '@twofold/operation/staleness.ts'
 import * as z from 'zod'
 import { lambda } from '../lambda.ts'
 import { operation } from '../operation.ts'
@@ -11,7 +12,7 @@ export const get = operation({
   path: '/v1/conversations/{id}',
   scope: 'sessions:read',
   summary: 'How long a conversation is, since when, and until when.',
-  input: z.strictObject({ id: Id, maxStalenessMs: MaxStaleness }),
+  input: z.strictObject({ id: Id, maxStalenessMs }),
   output: Conversation,
   handle: (deps, { id }, caller) => readConversation(deps, caller, id),
 })

@@ -1,6 +1,7 @@
 import { readDocument, Whole } from '@twofold/core/documents/read.ts'
-import { MaxStaleness, MemoryId } from '@twofold/core/memories/memory.ts'
+import { MemoryId } from '@twofold/core/memories/memory.ts'
 import { cursor, cursorAt, limit } from '@twofold/operation/page.ts'
+import { maxStalenessMs } from '@twofold/operation/staleness.ts'
 import * as z from 'zod'
 import { lambda } from '../lambda.ts'
 import { operation } from '../operation.ts'
@@ -17,7 +18,7 @@ export const get = operation({
     chunks: z.boolean().default(false),
     limit,
     cursor: cursor(z.int().min(0).max(1_000_000)),
-    maxStalenessMs: MaxStaleness,
+    maxStalenessMs,
   }),
   output: Whole,
   etag: ({ document }) => document.version,

@@ -1,5 +1,5 @@
 import { ContextQuery, EntityContext, getEntityContext } from '@twofold/core/entities/context.ts'
-import { MaxStaleness } from '@twofold/core/memories/memory.ts'
+import { maxStalenessMs } from '@twofold/operation/staleness.ts'
 import { lambda } from '../lambda.ts'
 import { operation } from '../operation.ts'
 import { graph } from '../parts/graph.ts'
@@ -11,7 +11,7 @@ export const context = operation({
   scope: 'graph:read',
   summary: 'What is known around an entity: its memories, relations and open commitments.',
   mcp: 'get_entity_context',
-  input: ContextQuery.extend({ maxStalenessMs: MaxStaleness }),
+  input: ContextQuery.extend({ maxStalenessMs }),
   output: EntityContext,
   needs: [graph],
   handle: (deps, input, caller) => getEntityContext(deps, caller, input),

@@ -1,6 +1,7 @@
 import { readEntity } from '@twofold/core/entities/read.ts'
 import { EntityNode } from '@twofold/core/graph/node.ts'
-import { MaxStaleness, MemoryId } from '@twofold/core/memories/memory.ts'
+import { MemoryId } from '@twofold/core/memories/memory.ts'
+import { maxStalenessMs } from '@twofold/operation/staleness.ts'
 import * as z from 'zod'
 import { lambda } from '../lambda.ts'
 import { operation } from '../operation.ts'
@@ -11,7 +12,7 @@ export const entity = operation({
   path: '/v1/graph/entities/{id}',
   scope: 'graph:read',
   summary: 'One entity.',
-  input: z.strictObject({ id: MemoryId, maxStalenessMs: MaxStaleness }),
+  input: z.strictObject({ id: MemoryId, maxStalenessMs }),
   output: EntityNode,
   handle: (deps, { id }, caller) => readEntity(deps, caller, id),
 })

@@ -1,5 +1,5 @@
 import { findRelated, Related, RelatedQuery } from '@twofold/core/entities/related.ts'
-import { MaxStaleness } from '@twofold/core/memories/memory.ts'
+import { maxStalenessMs } from '@twofold/operation/staleness.ts'
 import { lambda } from '../lambda.ts'
 import { operation } from '../operation.ts'
 import { graph } from '../parts/graph.ts'
@@ -11,7 +11,7 @@ export const related = operation({
   scope: 'graph:read',
   summary: 'The entities that relations lead to from one, up to four edges away.',
   mcp: 'find_related',
-  input: RelatedQuery.extend({ maxStalenessMs: MaxStaleness }),
+  input: RelatedQuery.extend({ maxStalenessMs }),
   output: Related,
   needs: [graph],
   handle: (deps, input, caller) => findRelated(deps, caller, input),

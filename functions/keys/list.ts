@@ -1,6 +1,7 @@
 import { ApiKey } from '@twofold/core/keys/key.ts'
 import { listKeys } from '@twofold/core/keys/keys.ts'
 import { cursor, cursorAt, limit, Page } from '@twofold/operation/page.ts'
+import { maxStalenessMs } from '@twofold/operation/staleness.ts'
 import * as z from 'zod'
 import { lambda } from '../lambda.ts'
 import { operation } from '../operation.ts'
@@ -11,7 +12,7 @@ export const list = operation({
   path: '/v1/keys',
   scope: 'admin',
   summary: 'The API keys that are alive, without their secrets.',
-  input: z.strictObject({ limit, cursor: cursor(z.uuid()) }),
+  input: z.strictObject({ limit, cursor: cursor(z.uuid()), maxStalenessMs }),
   output: Page(ApiKey),
   handle: async (deps, { limit, cursor: after = null }, caller) => {
     const { items, next } = await listKeys(deps, caller, { limit, after })

@@ -1,5 +1,6 @@
 import { diff as diffOf } from '@twofold/core/memories/history.ts'
 import { MemoryId, Version } from '@twofold/core/memories/memory.ts'
+import { maxStalenessMs } from '@twofold/operation/staleness.ts'
 import * as z from 'zod'
 import { lambda } from '../lambda.ts'
 import { operation } from '../operation.ts'
@@ -10,7 +11,7 @@ export const diff = operation({
   path: '/v1/memories/{id}/diff',
   scope: 'memories:read',
   summary: 'How one version of a memory becomes another, as a JSON Patch (RFC 6902).',
-  input: z.strictObject({ id: MemoryId, from: Version, to: Version }),
+  input: z.strictObject({ id: MemoryId, from: Version, to: Version, maxStalenessMs }),
   output: z.object({
     from: z.number(),
     to: z.number(),

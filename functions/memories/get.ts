@@ -1,5 +1,6 @@
-import { MaxStaleness, MemoryId, Moment, Remembered, Version } from '@twofold/core/memories/memory.ts'
+import { MemoryId, Moment, Remembered, Version } from '@twofold/core/memories/memory.ts'
 import { read } from '@twofold/core/memories/read.ts'
+import { maxStalenessMs } from '@twofold/operation/staleness.ts'
 import * as z from 'zod'
 import { lambda } from '../lambda.ts'
 import { operation } from '../operation.ts'
@@ -11,7 +12,7 @@ export const get = operation({
   scope: 'memories:read',
   summary: 'One memory, as it is or as it was at a version or a moment.',
   mcp: 'get_memory',
-  input: z.strictObject({ id: MemoryId, version: Version.optional(), asOf: Moment.optional(), maxStalenessMs: MaxStaleness }),
+  input: z.strictObject({ id: MemoryId, version: Version.optional(), asOf: Moment.optional(), maxStalenessMs }),
   output: Remembered,
   etag: ({ memory }) => memory.version,
   handle: (deps, { id, version, asOf }, caller) => read(deps, caller, id, { version, asOf }),

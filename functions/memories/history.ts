@@ -1,6 +1,7 @@
 import { history as historyOf } from '@twofold/core/memories/history.ts'
 import { MemoryId, Version } from '@twofold/core/memories/memory.ts'
 import { cursor, cursorAt, limit, Page } from '@twofold/operation/page.ts'
+import { maxStalenessMs } from '@twofold/operation/staleness.ts'
 import * as z from 'zod'
 import { lambda } from '../lambda.ts'
 import { operation } from '../operation.ts'
@@ -13,7 +14,7 @@ export const history = operation({
   scope: 'memories:read',
   summary: 'Every version of a memory, newest first: who, when, what and why.',
   mcp: 'get_memory_history',
-  input: z.strictObject({ id: MemoryId, limit, cursor: cursor(Version) }),
+  input: z.strictObject({ id: MemoryId, limit, cursor: cursor(Version), maxStalenessMs }),
   output: Page(HistoryItem),
   handle: async (deps, { id, limit, cursor: after = null }, caller) => {
     const { items, next } = await historyOf(deps, caller, id, { limit, after })

@@ -1,13 +1,14 @@
-import { MaxStaleness, type Memory, MemoryId } from '@twofold/core/memories/memory.ts'
+import { type Memory, MemoryId } from '@twofold/core/memories/memory.ts'
 import { Name, Namespace, NamespacePrefix } from '@twofold/core/namespaces/namespace.ts'
 import { cursor, cursorAt, limit } from '@twofold/operation/page.ts'
+import { maxStalenessMs } from '@twofold/operation/staleness.ts'
 
 /** What every list of memories takes: where, and which page. */
 export const paged = {
   namespace: Namespace.optional(),
   namespacePrefix: NamespacePrefix.optional(),
   userId: Name.optional(),
-  maxStalenessMs: MaxStaleness,
+  maxStalenessMs,
   limit,
   cursor: cursor(MemoryId),
 }

@@ -1,5 +1,6 @@
 import { readSchedule, Schedule } from '@twofold/core/consolidation/schedule.ts'
 import { Namespace } from '@twofold/core/namespaces/namespace.ts'
+import { maxStalenessMs } from '@twofold/operation/staleness.ts'
 import * as z from 'zod'
 import { lambda } from '../lambda.ts'
 import { operation } from '../operation.ts'
@@ -10,7 +11,7 @@ export const getConsolidation = operation({
   path: '/v1/namespaces/{namespace}/consolidation',
   scope: 'memories:read',
   summary: 'How a namespace is consolidated by itself, and when next.',
-  input: z.strictObject({ namespace: Namespace }),
+  input: z.strictObject({ namespace: Namespace, maxStalenessMs }),
   output: z.object({ consolidation: Schedule }),
   handle: async (deps, { namespace }, caller) => ({ consolidation: await readSchedule(deps, caller, namespace) }),
 })

@@ -1,6 +1,7 @@
 import { listNamespaces, NamespaceItem } from '@twofold/core/namespaces/list.ts'
 import { Namespace, NamespacePrefix } from '@twofold/core/namespaces/namespace.ts'
 import { cursor, cursorAt, limit, Page } from '@twofold/operation/page.ts'
+import { maxStalenessMs } from '@twofold/operation/staleness.ts'
 import * as z from 'zod'
 import { lambda } from '../lambda.ts'
 import { operation } from '../operation.ts'
@@ -12,11 +13,11 @@ export const list = operation({
   scope: 'memories:read',
   summary: 'The namespaces that have memories, by name: how many, of which type, and when the last of them changed.',
   mcp: 'list_namespaces',
-  input: z.strictObject({ prefix: NamespacePrefix.optional(), limit, cursor: cursor(Namespace) }),
+  input: z.strictObject({ prefix: NamespacePrefix.optional(), limit, cursor: cursor(Namespace), maxStalenessMs }),
   output: Page(NamespaceItem),
   example: { prefix: 'user:alice' },
-  handle: async (deps, { cursor: after = null, ...listing }, caller) => {
-    const { items, next } = await listNamespaces(deps, caller, { ...listing, after })
+  handle: async (deps, { prefix, limit, cursor: after = null }, caller) => {
+    const { items, next } = await listNamespaces(deps, caller, { prefix, limit, after })
     return { items, nextCursor: cursorAt(next) }
   },
 })

@@ -1,4 +1,5 @@
 import { Status, status as statusOf } from '@twofold/core/status/status.ts'
+import { maxStalenessMs } from '@twofold/operation/staleness.ts'
 import * as z from 'zod'
 import { lambda } from '../lambda.ts'
 import { operation } from '../operation.ts'
@@ -10,7 +11,7 @@ export const status = operation({
   path: '/api/persistence/status',
   scope: 'sync',
   summary: 'How the two stores are, how far they agree, and what is owed.',
-  input: z.strictObject({}),
+  input: z.strictObject({ maxStalenessMs }),
   output: Status,
   needs: [graph],
   handle: (deps, _input, caller) => statusOf(deps, caller),

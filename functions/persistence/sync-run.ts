@@ -1,6 +1,7 @@
 import { followRun } from '@twofold/core/consistency/follow.ts'
 import { SyncAnswer } from '@twofold/core/consistency/sync.ts'
 import { MemoryId } from '@twofold/core/memories/memory.ts'
+import { maxStalenessMs } from '@twofold/operation/staleness.ts'
 import * as z from 'zod'
 import { lambda } from '../lambda.ts'
 import { operation } from '../operation.ts'
@@ -12,7 +13,7 @@ export const syncRun = operation({
   scope: 'sync',
   summary: 'How far a check, repair or rebuild has come.',
   description: 'Phase, what is done of it and how long the rest will take. Inconsistencies are listed without what the things hold.',
-  input: z.strictObject({ runId: MemoryId }),
+  input: z.strictObject({ runId: MemoryId, maxStalenessMs }),
   output: SyncAnswer,
   handle: (deps, { runId }, caller) => followRun(deps, caller, runId),
 })

@@ -1,4 +1,5 @@
 import { SyncStats, syncStats as statsOf } from '@twofold/core/status/sync-stats.ts'
+import { maxStalenessMs } from '@twofold/operation/staleness.ts'
 import * as z from 'zod'
 import { lambda } from '../lambda.ts'
 import { operation } from '../operation.ts'
@@ -10,7 +11,7 @@ export const syncStats = operation({
   path: '/api/persistence/sync',
   scope: 'sync',
   summary: 'How far the two stores agree, when somebody looked last, and what was found.',
-  input: z.strictObject({}),
+  input: z.strictObject({ maxStalenessMs }),
   output: SyncStats,
   needs: [graph],
   handle: (deps, _input, caller) => statsOf(deps, caller),

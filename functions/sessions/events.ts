@@ -1,6 +1,7 @@
-import { Id, MaxStaleness } from '@twofold/core/memories/memory.ts'
+import { Id } from '@twofold/core/memories/memory.ts'
 import { listEvents, SessionEvent } from '@twofold/core/sessions/events.ts'
 import { cursor, cursorAt, limit, Page } from '@twofold/operation/page.ts'
+import { maxStalenessMs } from '@twofold/operation/staleness.ts'
 import * as z from 'zod'
 import { lambda } from '../lambda.ts'
 import { operation } from '../operation.ts'
@@ -18,7 +19,7 @@ export const events = operation({
       id: Id,
       after: Seq.optional().meta({ description: 'Only those after this number.' }),
       taskId: Id.optional(),
-      maxStalenessMs: MaxStaleness,
+      maxStalenessMs,
       limit,
       cursor: cursor(Seq),
     })

@@ -1,6 +1,7 @@
-import { Id, MaxStaleness } from '@twofold/core/memories/memory.ts'
+import { Id } from '@twofold/core/memories/memory.ts'
 import { readState, StateAnswer } from '@twofold/core/sessions/read-state.ts'
 import { StateKey } from '@twofold/core/sessions/state.ts'
+import { maxStalenessMs } from '@twofold/operation/staleness.ts'
 import * as z from 'zod'
 import { lambda } from '../lambda.ts'
 import { operation } from '../operation.ts'
@@ -11,7 +12,7 @@ export const getState = operation({
   path: '/v1/sessions/{id}/state/{key}',
   scope: 'sessions:read',
   summary: 'One key of the state of a session.',
-  input: z.strictObject({ id: Id, key: StateKey, maxStalenessMs: MaxStaleness }),
+  input: z.strictObject({ id: Id, key: StateKey, maxStalenessMs }),
   output: StateAnswer,
   etag: ({ version }) => version,
   handle: (deps, { id, key }, caller) => readState(deps, caller, id, key),

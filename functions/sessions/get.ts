@@ -1,6 +1,7 @@
-import { Id, MaxStaleness } from '@twofold/core/memories/memory.ts'
+import { Id } from '@twofold/core/memories/memory.ts'
 import { readSession } from '@twofold/core/sessions/read.ts'
 import { SessionAnswer } from '@twofold/core/sessions/session.ts'
+import { maxStalenessMs } from '@twofold/operation/staleness.ts'
 import * as z from 'zod'
 import { lambda } from '../lambda.ts'
 import { operation } from '../operation.ts'
@@ -12,7 +13,7 @@ export const get = operation({
   scope: 'sessions:read',
   summary: 'One session.',
   mcp: 'get_session',
-  input: z.strictObject({ id: Id, maxStalenessMs: MaxStaleness }),
+  input: z.strictObject({ id: Id, maxStalenessMs }),
   output: SessionAnswer,
   etag: ({ session }) => session.version,
   handle: (deps, { id }, caller) => readSession(deps, caller, id),

@@ -1,8 +1,9 @@
-import { Id, MaxStaleness, Moment } from '@twofold/core/memories/memory.ts'
+import { Id, Moment } from '@twofold/core/memories/memory.ts'
 import { Name } from '@twofold/core/namespaces/namespace.ts'
 import { listSessions, Position } from '@twofold/core/sessions/list.ts'
 import { Session, Status } from '@twofold/core/sessions/session.ts'
 import { cursor, cursorAt, limit, Page } from '@twofold/operation/page.ts'
+import { maxStalenessMs } from '@twofold/operation/staleness.ts'
 import * as z from 'zod'
 import { lambda } from '../lambda.ts'
 import { operation } from '../operation.ts'
@@ -21,7 +22,7 @@ export const list = operation({
       projectId: Id.optional(),
       appName: Name.optional(),
       updatedSince: Moment.optional(),
-      maxStalenessMs: MaxStaleness,
+      maxStalenessMs,
       limit,
       cursor: cursor(Position),
     })

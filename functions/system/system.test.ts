@@ -1,3 +1,4 @@
+import { fieldsOf } from '@twofold/operation/fields.ts'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type Tenant, type World, world } from '../fixture.ts'
 import { operations } from '../operations.ts'
@@ -51,6 +52,15 @@ test('the page of the documentation is HTML, for anybody, and loads nothing from
 test.each(['/v1/health/live', '/v1/health/ready', '/metrics', '/openapi.json', '/docs'])('%s takes no parameters', async (path) => {
   const { status, json } = await tenant.get(`${path}?verbose=1`)
   expect([status, json.errors[0].path]).toEqual([400, 'verbose'])
+})
+
+test('every read of what a tenant has is told how old its answer may be', () => {
+  const reads = operations.filter(
+    ({ method, scope, write }) => scope !== null && scope !== 'operator' && (method === 'get' || (!write && scope.endsWith(':read'))),
+  )
+  expect(reads.length).toBeGreaterThan(30)
+  // A batch of searches is told by each of them.
+  expect(reads.filter((read) => !fieldsOf(read).has('maxStalenessMs')).map(({ name }) => name)).toEqual(['memories.search_batch'])
 })
 
 test('every answer says its request id and its times', async () => {

@@ -1,4 +1,5 @@
 import type { Caller } from '@twofold/operation/caller.ts'
+import { maxStalenessMs } from '@twofold/operation/staleness.ts'
 import * as z from 'zod'
 import { EntityType } from '../entities/entity.ts'
 import { entityVisible } from '../entities/visible.sql.ts'
@@ -16,6 +17,7 @@ export const EntitiesQuery = z.strictObject({
   subject: Subject.optional(),
   limit: z.coerce.number().int().min(1).max(500).default(50),
   cursor: z.uuid('must be the nextCursor of an earlier answer').optional(),
+  maxStalenessMs,
 })
 export type EntitiesQuery = z.infer<typeof EntitiesQuery>
 

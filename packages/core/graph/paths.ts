@@ -1,5 +1,6 @@
 import type { Caller } from '@twofold/operation/caller.ts'
 import { Refusal } from '@twofold/operation/refusal.ts'
+import { maxStalenessMs } from '@twofold/operation/staleness.ts'
 import * as z from 'zod'
 import { EntityType, EntityValue, normalize } from '../entities/entity.ts'
 import { noEntity, selectEntity } from '../entities/read.ts'
@@ -38,6 +39,7 @@ export const PathsQuery = z
     hops: z.int().min(1).max(4).default(4),
     limit: z.int().min(1).max(50).default(10).meta({ description: 'Paths in the answer, shortest first.' }),
     namespacePrefix: NamespacePrefix.optional().meta({ description: 'Where to look; without it everywhere the key may see.' }),
+    maxStalenessMs,
   })
   .refine(({ from, to }) => !same(from, to), { path: ['to'], message: 'must be another entity than from' })
 export type PathsQuery = z.infer<typeof PathsQuery>

@@ -1,5 +1,6 @@
 import type { Caller } from '@twofold/operation/caller.ts'
 import { Refusal } from '@twofold/operation/refusal.ts'
+import { maxStalenessMs } from '@twofold/operation/staleness.ts'
 import * as z from 'zod'
 import { EntityType, normalize } from '../entities/entity.ts'
 import { introduce } from '../keys/introduce.ts'
@@ -33,6 +34,7 @@ export const GraphQuery = z.strictObject({
   hops: z.int().min(1).max(4).default(1),
   limit: z.int().min(1).max(500).default(50).meta({ description: 'Nodes in the answer, the start among them, nearest first.' }),
   namespacePrefix: NamespacePrefix.optional().meta({ description: 'Where to look; without it everywhere the key may see.' }),
+  maxStalenessMs,
 })
 export type GraphQuery = z.infer<typeof GraphQuery>
 

@@ -30,13 +30,6 @@ export const Key = z.string().regex(/^[^/\p{Cc}\p{Cs}]{1,255}$/u, 'must be 1 to 
 /** In small letters, as Postgres answers it, so that what is compared here is compared as it is stored. */
 export const MemoryId = z.uuid('must be a UUID').toLowerCase()
 
-/** Oldest answer a reader would take, in milliseconds. */
-export const MaxStaleness = z
-  .int()
-  .min(0)
-  .max(86_400_000)
-  .optional()
-  .meta({ description: 'How old an answer may be, in milliseconds; 0 unless told.' })
 export const Version = z.int().min(1).max(2_147_483_647)
 
 export const Memory = z

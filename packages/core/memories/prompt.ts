@@ -1,11 +1,12 @@
 import type { Caller } from '@twofold/operation/caller.ts'
+import { maxStalenessMs } from '@twofold/operation/staleness.ts'
 import * as z from 'zod'
 import { introduce } from '../keys/introduce.ts'
 import { Name, Namespace, NamespacePrefix } from '../namespaces/namespace.ts'
 import type { Deps } from '../ports.ts'
 import { queryTerms } from '../text/words.ts'
 import { layOut } from './lay-out.ts'
-import { MaxStaleness, onePlace } from './memory.ts'
+import { onePlace } from './memory.ts'
 import { aboutNamed } from './prompt.sql.ts'
 import { placeGranted, placeNamed, recall } from './recall.ts'
 import type { InSession } from './remember.ts'
@@ -18,7 +19,7 @@ export const PromptQuery = z
     namespacePrefix: NamespacePrefix.optional(),
     userId: Name.optional(),
     maxTokens: z.int().min(1).max(32_000).default(1000).meta({ description: 'Tokens of the text at most, as GPT-2 cuts them.' }),
-    maxStalenessMs: MaxStaleness,
+    maxStalenessMs,
   })
   .superRefine(onePlace)
 export type PromptQuery = z.infer<typeof PromptQuery>

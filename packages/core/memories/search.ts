@@ -1,7 +1,8 @@
+import { maxStalenessMs } from '@twofold/operation/staleness.ts'
 import * as z from 'zod'
 import { Name, Namespace, NamespacePrefix } from '../namespaces/namespace.ts'
 import { BoundedFilter } from './filter.ts'
-import { Kind, MaxStaleness, Memory, MemoryType, Moment, onePlace } from './memory.ts'
+import { Kind, Memory, MemoryType, Moment, onePlace } from './memory.ts'
 
 export const SearchQuery = z
   .strictObject({
@@ -27,7 +28,7 @@ export const SearchQuery = z
     mode: z.enum(['hybrid', 'vector', 'text']).default('hybrid'),
     precision: z.enum(['approximate', 'exact']).default('approximate'),
     expand: z.strictObject({ hops: z.int().min(0).max(3) }).optional(),
-    maxStalenessMs: MaxStaleness,
+    maxStalenessMs,
   })
   .superRefine((input, context) => {
     const issue = (path: string, message: string) => context.addIssue({ code: 'custom', path: [path], message })
@@ -54,7 +55,7 @@ export const RecallQuery = z
     namespacePrefix: NamespacePrefix.optional(),
     userId: Name.optional(),
     limit: z.int().min(1).max(100).default(10),
-    maxStalenessMs: MaxStaleness,
+    maxStalenessMs,
   })
   .superRefine(onePlace)
 export type RecallQuery = z.infer<typeof RecallQuery>
