@@ -1,4 +1,5 @@
 import { configDefaults, defineConfig } from 'vitest/config'
+import { LongestFirst } from './tests/order.ts'
 
 /** Rooms whose lines the tests must reach. */
 const covered = ['packages/core', 'packages/operation', 'packages/postgres', 'packages/graph']
@@ -13,6 +14,7 @@ export default defineConfig({
     // Each test process may hold a database of its own; more than the cores only wait for each other.
     maxWorkers: 2,
     pool: 'forks',
+    sequence: { sequencer: LongestFirst },
     coverage: {
       provider: 'v8',
       include: [...covered, 'packages/cache', 'packages/models', 'packages/resilience', 'packages/telemetry', 'functions'].map(
