@@ -1,6 +1,5 @@
-import { neon, neonConfig } from '@neondatabase/serverless'
 import type { Statement } from '@twofold/core/sql.ts'
-import { toParam, types } from './types.ts'
+import { parserOf, toParam } from './types.ts'
 
 export interface Endpoint {
   /** `postgresql://user:password@host/database`. */
@@ -21,58 +20,85 @@ export class Unreachable extends Error {
   }
 }
 
+/** What Postgres says of an error that it answers. */
+type Said = Partial<Record<'code' | 'detail' | 'table' | 'column' | 'constraint' | 'routine', string | null>>
+
+/** Postgres answered with an error, which may quote what it was sent. */
+export class Answered extends Error {
+  override readonly name = 'Answered'
+  readonly said: Said
+
+  constructor({ message, ...said }: Said & { message?: string }) {
+    super(message)
+    this.said = said
+  }
+}
+
 export type Send = (statements: readonly Statement<any>[], signal: AbortSignal) => Promise<Record<string, unknown>[][]>
 
-/** Statements as one transaction in one round trip; rows of each, parsed. Throws the driver's error as it is. */
+/**
+ * Statements as one transaction in one round trip of Neon's SQL over HTTP; rows of each, parsed. What goes over the line is what
+ * Neon’s own driver sends, which holds a whole client of Postgres beside that: a tenth of what a function’s start would compute.
+ * Throws `Answered` and `Unreachable`.
+ */
 export function sender(endpoint: Endpoint): Send {
-  assertUrl(endpoint.url)
-  const http = neon(endpoint.url, { disableWarningInBrowsers: true })
+  const { connection, address } = read(endpoint)
+  const headers = { 'Neon-Connection-String': connection, 'Neon-Raw-Text-Output': 'true', 'Neon-Array-Mode': 'true' }
   return async (statements, signal) => {
-    const queries = statements.map(({ text, params }) => http.query(text, params.map(toParam), { types }))
-    const fetchOptions: RoutedInit = { signal, [ROUTE]: endpoint }
-    return (await http.transaction(queries, { fetchOptions })) as Record<string, unknown>[][]
+    const queries = statements.map(({ text, params }) => ({ query: text, params: params.map(toParam) }))
+    const init = { method: 'POST', body: JSON.stringify({ queries }), headers, signal }
+    return (await ask(endpoint.fetch ?? fetch, address, init)).map(rowsOf)
   }
 }
 
-/** The driver's own message for a bad URL quotes it, password and all. */
-function assertUrl(url: string): void {
-  const parsed = URL.canParse(url) ? new URL(url) : null
-  if (!parsed || !/^postgres(ql)?:$/.test(parsed.protocol) || !parsed.username || !parsed.hostname || parsed.pathname.length < 2) {
+/** As Neon's driver reads a connection string. Says nothing of a bad one, which may hold a password. */
+function read({ url, fetchEndpoint }: Endpoint): { connection: string; address: string } {
+  const [scheme = ''] = /^postgres(ql)?:/.exec(url) ?? []
+  const parsed = scheme && URL.canParse(`http:${url.slice(scheme.length)}`) ? new URL(`http:${url.slice(scheme.length)}`) : null
+  if (!parsed?.username || !parsed.hostname || parsed.pathname.length < 2) {
     throw new Error('the database URL must be postgresql://user:password@host/database')
   }
+  if (!parsed.searchParams.has('application_name')) parsed.searchParams.append('application_name', 'twofold')
+  const connection = `postgresql:${parsed.href.slice('http:'.length)}`
+  return { connection, address: fetchEndpoint ?? `https://${parsed.hostname.replace(/^[^.]+\./, 'api.')}/sql` }
 }
 
-const ROUTE = Symbol('twofold.route')
-type RoutedInit = RequestInit & { [ROUTE]?: Endpoint }
-
-/**
- * The driver knows one endpoint and one fetch for the whole process, but hands each transaction's own options to it.
- * So the route travels there, and any number of databases live side by side; calls without one go where they always did.
- */
-const elsewhere: typeof fetch | undefined = neonConfig.fetchFunction
-neonConfig.fetchFunction = (url: string, init: RoutedInit) => {
-  const route = init[ROUTE]
-  return route ? post(route.fetch ?? fetch, route.fetchEndpoint ?? url, init) : (elsewhere ?? fetch)(url, init)
+/** Of one statement: the columns, and the rows as lists of what Postgres writes. */
+interface Result {
+  fields: { name: string; dataTypeID: number }[]
+  rows: (string | null)[][]
 }
 
-/** Reads the whole answer here, so that a cut body or a proxy's page is told apart from what the database says. */
-async function post(through: typeof fetch, url: string, init: RequestInit): Promise<Pick<Response, 'ok' | 'status' | 'json' | 'text'>> {
+function rowsOf({ fields, rows }: Result): Record<string, unknown>[] {
+  const columns = fields.map(({ name, dataTypeID }) => ({ name, parse: parserOf(dataTypeID) }))
+  return rows.map((row) =>
+    Object.fromEntries(columns.map(({ name, parse }, i) => [name, typeof row[i] === 'string' ? parse(row[i]) : null])),
+  )
+}
+
+/** Tells a cut body or a proxy's page apart from what the database says. */
+async function ask(through: typeof fetch, address: string, init: RequestInit): Promise<Result[]> {
   let response: Response
   let text: string
   try {
-    response = await through(url, init)
+    response = await through(address, init)
     text = await response.text()
   } catch (error) {
     throw new Unreachable('no answer', !certainlyUnsent(error), error)
   }
   if (!response.ok && response.status !== 400) throw new Unreachable(`HTTP status ${response.status}`, response.status !== 429)
-  let body: unknown
+  const body = json(text)
+  if (response.status === 400) throw new Answered(body)
+  if (!Array.isArray(body.results)) throw new Unreachable('an answer without results', true)
+  return body.results
+}
+
+function json(text: string): Said & { message?: string; results?: Result[] } {
   try {
-    body = JSON.parse(text)
+    return JSON.parse(text)
   } catch {
     throw new Unreachable('an answer that is not JSON', true)
   }
-  return { ok: response.ok, status: response.status, json: async () => body, text: async () => text }
 }
 
 const UNSENT = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'UND_ERR_CONNECT_TIMEOUT'])

@@ -1,7 +1,6 @@
-import { NeonDbError } from '@neondatabase/serverless'
 import { Elsewhere, Replay, type ReplayTarget, SqlError, VectorStoreError } from '@twofold/core/failures.ts'
 import { type Code, type Details, Refusal } from '@twofold/operation/refusal.ts'
-import { Unreachable } from './endpoint.ts'
+import { Answered, Unreachable } from './endpoint.ts'
 
 export interface Verdict {
   /** What the caller gets when it is not tried again. */
@@ -21,12 +20,11 @@ const BROKEN_OFF = new Set(['08000', '08003', '08006', '57P01', '57P02'])
 /** Out of disk or memory, or our login is refused: a person must act; the same request again does not help. */
 const OUT_OF_ORDER = /^(28|3D|53)/
 
-/** What a failure of the driver means. */
+/** What a failure to send statements means. */
 export function judge(error: unknown): Verdict {
-  if (!(error instanceof NeonDbError)) return answered(error as Error, 'driver')
-  const source = error.sourceError
-  if (source instanceof Unreachable) return down(source.message, source.sent ? 'reads' : 'always', source)
-  const { code } = error
+  if (error instanceof Unreachable) return down(error.message, error.sent ? 'reads' : 'always', error)
+  if (!(error instanceof Answered)) return answered(error as Error, 'rows')
+  const { code } = error.said
   if (!code) return down('no SQLSTATE', 'reads', error)
   if (code === 'TW001') return answered(guard(error), code)
   if (code === 'TW004') return answered(new Elsewhere(error.message), code)
@@ -55,8 +53,8 @@ const down = (reason: string, again: Verdict['again'], cause: unknown = reason):
 })
 
 /** A guard of our own functions: the message is a refusal's code, the detail its message and details as JSON. */
-function guard(error: NeonDbError): Refusal | Replay {
-  const { message, ...details } = JSON.parse(error.detail ?? '{}') as { message?: string } & Details
+function guard(error: Answered): Refusal | Replay {
+  const { message, ...details } = JSON.parse(error.said.detail ?? '{}') as { message?: string } & Details
   if (error.message === 'replay') return new Replay((details.targets ?? []) as ReplayTarget[])
   return new Refusal(error.message as Code, message ?? error.message, details)
 }
@@ -65,8 +63,8 @@ function guard(error: NeonDbError): Refusal | Replay {
  * Postgres quotes values in most messages and details; those of class 42 quote only the statement's own text, and a
  * mistake in a statement cannot be found without them.
  */
-function unforeseen(error: NeonDbError, code: string): SqlError {
-  const where = [error.table, error.column, error.constraint].filter(Boolean).join('.')
-  const said = code.startsWith('42') ? `: ${error.message}` : error.routine ? ` (${error.routine})` : ''
-  return new SqlError(code, `SQLSTATE ${code}${where && ` on ${where}`}${said}`, error.constraint ?? null)
+function unforeseen({ message, said: { table, column, constraint, routine } }: Answered, code: string): SqlError {
+  const where = [table, column, constraint].filter(Boolean).join('.')
+  const why = code.startsWith('42') ? `: ${message}` : routine ? ` (${routine})` : ''
+  return new SqlError(code, `SQLSTATE ${code}${where && ` on ${where}`}${why}`, constraint ?? null)
 }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { readdir, readFile } from 'node:fs/promises'
-import { NeonDbError } from '@neondatabase/serverless'
 import { raw, sql } from '@twofold/core/sql.ts'
+import { Answered } from './endpoint.ts'
 import { asOwner, type Owner } from './owner.ts'
 import { split } from './split.ts'
 
@@ -85,7 +85,7 @@ async function apply(owner: Owner, { number, name, sha256, text }: Migration): P
     ])
     return true
   } catch (error) {
-    if (error instanceof NeonDbError && error.code === APPLIED) return false
+    if (error instanceof Answered && error.said.code === APPLIED) return false
     throw new Error(`migration ${name} failed: ${error instanceof Error ? error.message : String(error)}`, { cause: error })
   }
 }

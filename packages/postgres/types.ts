@@ -1,4 +1,4 @@
-import { types as defaults } from '@neondatabase/serverless'
+import { getTypeParser } from 'pg-types'
 
 const ISO_LIKE = /^(\d{4,})-(\d\d)-(\d\d) (\d\d:\d\d:\d\d)(\.\d+)?([+-]\d\d)(?::?(\d\d))?$/
 
@@ -16,9 +16,10 @@ function safeInteger(text: string): number {
   return number
 }
 
-const [INT8, INT8_ARRAY, TIMESTAMPTZ, TIMESTAMPTZ_ARRAY, TEXT_ARRAY] = [20, 1016, 1184, 1185, 1009]
+const [INT8, INT8_ARRAY, TEXT_ARRAY, DATE] = [20, 1016, 1009, 1082]
+const [TIMESTAMP, TIMESTAMPTZ, TIMESTAMPTZ_ARRAY] = [1114, 1184, 1185]
 
-const textArray = defaults.getTypeParser(TEXT_ARRAY) as (text: string) => (string | null)[]
+const textArray = getTypeParser(TEXT_ARRAY) as (text: string) => (string | null)[]
 const eachOf =
   <T>(parse: (text: string) => T) =>
   (text: string): (T | null)[] =>
@@ -27,21 +28,31 @@ const eachOf =
 const parsers: Record<number, (text: string) => unknown> = {
   [INT8]: safeInteger,
   [INT8_ARRAY]: eachOf(safeInteger),
+  [DATE]: String,
+  [TIMESTAMP]: String,
   [TIMESTAMPTZ]: isoTime,
   [TIMESTAMPTZ_ARRAY]: eachOf(isoTime),
 }
 
 /**
- * What rows hold: numbers for int and float (a bigint beyond 2^53 throws), booleans, parsed json, times as ISO 8601 text,
- * arrays as arrays, bytea as Buffer; numeric, date, vector and all else as Postgres writes them.
+ * What rows hold, by the type of the column: numbers for int and float (a bigint beyond 2^53 throws), booleans, parsed json, times
+ * as ISO 8601 text, arrays as arrays, bytea as Buffer; numeric, date, vector and all else as Postgres writes them.
  */
-export const types = {
-  getTypeParser: (oid: number, format?: 'text' | 'binary') =>
-    parsers[oid] ?? (oid === 1082 || oid === 1114 ? String : defaults.getTypeParser(oid, format)),
-}
+export const parserOf = (oid: number): ((text: string) => unknown) => parsers[oid] ?? getTypeParser(oid)
 
 /**
- * What statements may hand over: null, text, numbers, booleans, dates, bytes, and arrays of these as Postgres arrays. An
- * object goes as JSON; an array meant as JSON must come as `JSON.stringify`, since it would be taken for a Postgres array.
+ * What statements may hand over, as Postgres reads it: null, text, numbers, booleans, dates, bytes, and arrays of these as Postgres
+ * arrays. An object goes as JSON; an array meant as JSON must come as `JSON.stringify`, since it would be taken for a Postgres array.
  */
-export const toParam = (value: unknown): unknown => (value instanceof Uint8Array ? `\\x${Buffer.from(value).toString('hex')}` : value)
+export function toParam(value: unknown): string | null {
+  if (value === null || value === undefined) return null
+  if (typeof value !== 'object') return String(value)
+  if (value instanceof Uint8Array) return `\\x${Buffer.from(value).toString('hex')}`
+  if (value instanceof Date) return value.toISOString()
+  return Array.isArray(value) ? `{${value.map(element).join(',')}}` : JSON.stringify(value)
+}
+
+function element(value: unknown): string {
+  const text = toParam(value)
+  return text === null || Array.isArray(value) ? (text ?? 'NULL') : `"${text.replaceAll(/["\\]/g, '\\$&')}"`
+}
