@@ -38,21 +38,18 @@ export function everything(recorded: Recorded, sites: readonly Site[]): Planned[
   return planned
 }
 
-/** Every step once before and once after, killed and frozen by turns, each in another of the scenes that come by. */
+/** The ways in which a step may be met, as they take turns: of those that stand still meanwhile, one in two is changed and one erased. */
+const WAYS = MEANWHILE.flatMap((meanwhile) => MOMENTS.flatMap((moment) => HOWS.map((how) => ({ moment, how, meanwhile }))))
+
+/** Every step once, killed before it, frozen before it, killed after it and frozen after it by turns, each in another of the scenes that come by. */
 export function once(recorded: Recorded, sites: readonly Site[]): Planned[] {
   const taken = new Map<string, number>()
-  return sites.flatMap(({ at, name }, i) => {
+  return sites.map(({ at, name }, i) => {
     const scenes = [...recorded].filter(([, passed]) => passed.includes(at)).map(([scene]) => scene)
-    return MOMENTS.map((moment, m) => {
-      const scene = scenes.sort((a, b) => (taken.get(a) ?? 0) - (taken.get(b) ?? 0))[0] as string
-      taken.set(scene, (taken.get(scene) ?? 0) + 1)
-      return {
-        scene,
-        step: name,
-        stop: { at, nth: 1, moment, how: HOWS[(i + m) % 2] as Stop['how'] },
-        meanwhile: turn(MEANWHILE, i >> 1, moment),
-      }
-    })
+    const scene = scenes.sort((a, b) => (taken.get(a) ?? 0) - (taken.get(b) ?? 0))[0] as string
+    taken.set(scene, (taken.get(scene) ?? 0) + 1)
+    const { moment, how, meanwhile } = WAYS[i % WAYS.length] as (typeof WAYS)[number]
+    return { scene, step: name, stop: { at, nth: 1, moment, how }, meanwhile }
   })
 }
 
