@@ -15,11 +15,12 @@ const MEMORY = { plain: '512 MB', driver: '1024 MB' } as const
 /** What is sent by HTTP alone: no driver is loaded for it. */
 const LIGHT: readonly Need[] = ['queue', 'operator']
 
-/** How every function is made: on arm64 and the newest Node, with what reaches the parts that it needs and nothing else. */
+/** How every function is made: on arm64 and the newest Node, with what reaches the parts that it needs and nothing else; what it imports by a call is a file that is read then. */
 export const functionOf = ({ entry, needs, timeoutMs }: Declared, reach: Reach) => ({
   handler: `${entry}.handler`,
   runtime: 'nodejs24.x' as const,
   architecture: 'arm64' as const,
+  nodejs: { minify: true, splitting: true },
   memory: needs.every((need) => LIGHT.includes(need)) ? MEMORY.plain : MEMORY.driver,
   timeout: secondsOf(timeoutMs),
   logging: { retention: '1 month' as const },

@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto'
 import type { Cache, Log, StoreHealth } from '@twofold/core/ports.ts'
 import { type BreakerSettings, breaker, isBrokenCircuitError } from '@twofold/resilience/breaker.ts'
-import { Redis } from '@upstash/redis'
+import type { Redis } from '@upstash/redis'
 
 export interface RedisSettings {
   /** Upstash's REST endpoint, or one that speaks its protocol. */
@@ -29,23 +29,16 @@ const PREFIX = 'tf1'
 
 /** What is cached, and for how long, in Redis. No failure leaves this port: a cache that is down makes things slower, not wrong. */
 export function redisCache(settings: RedisSettings): Cache {
-  const redis = new Redis({
-    url: settings.url,
-    token: settings.token,
-    automaticDeserialization: false,
-    responseEncoding: false,
-    enableTelemetry: false,
-    enableAutoPipelining: false,
-    retry: { retries: 0 },
-    signal: () => AbortSignal.timeout(settings.timeoutMs),
-  })
+  let opened: Promise<Redis> | undefined
   const circuit = breaker(settings.breaker, () => true)
   const count = settings.count ?? (() => undefined)
 
   /** The client's errors quote the whole command, so only their kind is told. */
-  async function attempt<T>(step: string, otherwise: T, work: () => Promise<T>): Promise<T> {
+  async function attempt<T>(step: string, otherwise: T, work: (redis: Redis) => Promise<T>): Promise<T> {
     try {
-      return await circuit.run(work)
+      opened ??= open(settings)
+      const redis = await opened
+      return await circuit.run(() => work(redis))
     } catch (error) {
       count('failure', 1)
       if (!isBrokenCircuitError(error)) settings.log.warn('cache.failed', { step, reason: error instanceof Error ? error.name : 'unknown' })
@@ -56,7 +49,7 @@ export function redisCache(settings: RedisSettings): Cache {
   return {
     async embeddings(model, texts) {
       if (texts.length === 0) return []
-      const values = await attempt('embeddings', null, () => redis.mget<(string | null)[]>(texts.map((text) => key('e', model, text))))
+      const values = await attempt('embeddings', null, (redis) => redis.mget<(string | null)[]>(texts.map((text) => key('e', model, text))))
       const vectors = values?.map(vectorOf) ?? texts.map(() => null)
       const hits = vectors.filter((vector) => vector !== null).length
       count('hit', hits)
@@ -66,24 +59,26 @@ export function redisCache(settings: RedisSettings): Cache {
 
     async storeEmbeddings(model, entries) {
       for (let from = 0; from < entries.length; from += STORED_AT_ONCE) {
-        const pipeline = redis.pipeline()
-        for (const { text, vector } of entries.slice(from, from + STORED_AT_ONCE)) {
-          pipeline.set(key('e', model, text), textOf(vector), { ex: settings.embeddingTtl })
-        }
-        await attempt('storeEmbeddings', null, () => pipeline.exec())
+        await attempt('storeEmbeddings', null, (redis) => {
+          const pipeline = redis.pipeline()
+          for (const { text, vector } of entries.slice(from, from + STORED_AT_ONCE)) {
+            pipeline.set(key('e', model, text), textOf(vector), { ex: settings.embeddingTtl })
+          }
+          return pipeline.exec()
+        })
       }
     },
 
     async forgetEmbeddings(model, texts) {
       if (texts.length === 0) return
-      await attempt('forgetEmbeddings', 0, () => redis.del(...texts.map((text) => key('e', model, text))))
+      await attempt('forgetEmbeddings', 0, (redis) => redis.del(...texts.map((text) => key('e', model, text))))
     },
 
     async generations(tenant, subjects) {
       if (subjects.length === 0) return []
       const keys = subjects.map((subject) => key('g', tenant, subject))
-      const read = () => redis.mget<(string | null)[]>(keys)
-      return attempt('generations', null, async () => {
+      return attempt('generations', null, async (redis) => {
+        const read = () => redis.mget<(string | null)[]>(keys)
         let values = await read()
         const missing = keys.filter((_, i) => values[i] === null)
         if (missing.length > 0) {
@@ -97,7 +92,7 @@ export function redisCache(settings: RedisSettings): Cache {
     },
 
     invalidate(tenant, subjects) {
-      return attempt<'written' | 'failed'>('invalidate', 'failed', async () => {
+      return attempt<'written' | 'failed'>('invalidate', 'failed', async (redis) => {
         const transaction = redis.multi()
         for (const subject of new Set(['', ...subjects])) transaction.set(key('g', tenant, subject), generation(), { ex: GENERATION_TTL })
         await transaction.exec()
@@ -106,7 +101,7 @@ export function redisCache(settings: RedisSettings): Cache {
     },
 
     async health(): Promise<StoreHealth> {
-      const available = await attempt('health', false, async () => (await redis.ping()) === 'PONG')
+      const available = await attempt('health', false, async (redis) => (await redis.ping()) === 'PONG')
       return {
         available,
         healthy: available && circuit.state === 'closed',
@@ -115,6 +110,15 @@ export function redisCache(settings: RedisSettings): Cache {
       }
     },
   }
+}
+
+async function open({ url, token, timeoutMs }: RedisSettings): Promise<Redis> {
+  const { Redis } = await import('./client.ts')
+  return new Redis({
+    ...{ url, token, automaticDeserialization: false, responseEncoding: false, enableTelemetry: false, enableAutoPipelining: false },
+    retry: { retries: 0 },
+    signal: () => AbortSignal.timeout(timeoutMs),
+  })
 }
 
 /** No Redis: nothing is found, nothing is kept, and nothing is wrong with that. */

@@ -17,9 +17,9 @@ test.each([
   ['openai', 'responses'],
   ['openai-compatible', 'chat'],
 ] as const)('answers structured output to the provider %s', async (name, counted) => {
-  const provider = await openProvider(name, { baseURL: server.url, apiKey: 'test' })
+  const opened = await openProvider(name, { baseURL: server.url, apiKey: 'test' })
   const { output } = await generateText({
-    model: provider.languageModel('test-language'),
+    model: (await opened()).languageModel('test-language'),
     system: 'Name the people.',
     prompt: 'last week Anna met Ben',
     output: Output.object({ schema }),

@@ -1,6 +1,4 @@
-import { createOpenAI } from '@ai-sdk/openai'
-import { createOpenAICompatible } from '@ai-sdk/openai-compatible'
-import { APICallError, type EmbeddingModelV4, type LanguageModelV4 } from '@ai-sdk/provider'
+import type { EmbeddingModelV4, LanguageModelV4 } from '@ai-sdk/provider'
 
 /** How a provider is reached. What is left out the provider's package takes from its own variables, such as OPENAI_API_KEY. */
 export interface ProviderOptions {
@@ -23,13 +21,31 @@ export function readModel(tag: string): { provider: string; model: string } {
   return { provider, model }
 }
 
-/** The AI SDK's provider of this name. OpenAI's is always there; others are loaded when their npm package is installed. */
-export async function openProvider(name: string, { baseURL, apiKey, fetch }: ProviderOptions): Promise<Provider> {
-  if (name === 'openai') return createOpenAI({ baseURL, apiKey, fetch })
+/**
+ * The AI SDK's provider of this name. OpenAI's is always there and is loaded by the first call, which not every process makes;
+ * others are loaded at once, when their npm package is installed.
+ */
+export async function openProvider(name: string, options: ProviderOptions): Promise<() => Promise<Provider>> {
+  const { baseURL, apiKey, fetch } = options
+  if (name === 'openai') return later(async () => (await import('./sdk.ts')).createOpenAI({ baseURL, apiKey, fetch }))
   if (name === 'openai-compatible') {
     if (!baseURL) throw new Error('The provider openai-compatible needs a base URL: set OPENAI_BASE_URL.')
-    return createOpenAICompatible({ name, baseURL, apiKey, fetch, supportsStructuredOutputs: true })
+    const compatible = { name, baseURL, apiKey, fetch, supportsStructuredOutputs: true }
+    return later(async () => (await import('./sdk.ts')).createOpenAICompatible(compatible))
   }
+  const provider = await installed(name, options)
+  return async () => provider
+}
+
+function later<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | undefined
+  return () => {
+    made ??= make()
+    return made
+  }
+}
+
+async function installed(name: string, { baseURL, apiKey, fetch }: ProviderOptions): Promise<Provider> {
   const specifier = `@ai-sdk/${name}`
   const module = await import(specifier).catch((cause) => {
     throw new Error(`The provider ${name} needs the npm package ${specifier}, which is not installed.`, { cause })
@@ -40,8 +56,9 @@ export async function openProvider(name: string, { baseURL, apiKey, fetch }: Pro
 }
 
 /** What may be told of a failed call: a status, not the provider's words, which quote the request and parts of the key. */
-export function reasonOf(step: string, error: unknown, signal: AbortSignal): string {
+export async function reasonOf(step: string, error: unknown, signal: AbortSignal): Promise<string> {
   if (signal.aborted) return `${step} (no answer in time)`
+  const { APICallError } = await import('./sdk.ts')
   return APICallError.isInstance(error) && error.statusCode !== undefined
     ? `${step} (HTTP ${error.statusCode})`
     : `${step} (no usable answer)`

@@ -1,8 +1,12 @@
-import type { LanguageModelV4 } from '@ai-sdk/provider'
-import { asSchema, parseJSON } from '@ai-sdk/provider-utils'
 import { ModelError } from '@twofold/core/failures.ts'
 import type { z } from 'zod'
-import { reasonOf } from './provider.ts'
+import { type Provider, reasonOf } from './provider.ts'
+
+/** A language model of a provider that may still have to be loaded. */
+export interface Asked {
+  provider: () => Promise<Provider>
+  model: string
+}
 
 export interface Question<S extends z.ZodType> {
   /** What is said to have failed when it does. */
@@ -18,13 +22,14 @@ export interface Question<S extends z.ZodType> {
  * question nor the provider's words.
  */
 export async function asked<S extends z.ZodType>(
-  model: LanguageModelV4,
+  { provider, model }: Asked,
   { step, instructions, prompt, schema }: Question<S>,
   abortSignal: AbortSignal,
 ): Promise<z.output<S>> {
   try {
+    const { asSchema, parseJSON } = await import('./sdk.ts')
     const wanted = asSchema<z.output<S>>(schema)
-    const { content } = await model.doGenerate({
+    const { content } = await (await provider()).languageModel(model).doGenerate({
       prompt: [
         { role: 'system', content: instructions },
         { role: 'user', content: [{ type: 'text', text: prompt }] },
@@ -35,6 +40,6 @@ export async function asked<S extends z.ZodType>(
     const text = content.map((part) => (part.type === 'text' ? part.text : '')).join('')
     return await parseJSON({ text, schema: wanted })
   } catch (error) {
-    throw new ModelError(reasonOf(step, error, abortSignal), { retryable: true })
+    throw new ModelError(await reasonOf(step, error, abortSignal), { retryable: true })
   }
 }

@@ -1,12 +1,17 @@
 import { globSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, parse } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type BuildOptions, build, type Metafile } from 'esbuild'
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
 
-/** As SST bundles a function of Node for the cloud; the same entry gives the same bytes. */
+/** What a function asks SST for. */
+export const SPLIT = { minify: true, splitting: true }
+
+/** As SST bundles a function of Node for the cloud; split, the same entry gives the same bytes. */
 const LIKE_SST: BuildOptions = {
+  absWorkingDir: root,
+  logLevel: 'silent',
   bundle: true,
   platform: 'node',
   format: 'esm',
@@ -14,8 +19,7 @@ const LIKE_SST: BuildOptions = {
   mainFields: ['module', 'main'],
   external: ['sharp', 'pg-native'],
   keepNames: true,
-  minify: true,
-  sourcemap: 'linked',
+  minify: SPLIT.minify,
   outExtension: { '.js': '.mjs' },
   banner: {
     js: [
@@ -29,40 +33,58 @@ const LIKE_SST: BuildOptions = {
   },
 }
 
-/** One function as it is uploaded. */
+/** What a function consists of. */
 export interface Bundle {
   /** Of the source, from the root: `functions/memories/add.ts`. */
   entry: string
-  /** Of the module that exports `handler`; null when nothing was written. */
-  path: string | null
+  /** Of all its modules together, and of what is loaded with the first: what is imported by a call comes with the call. */
   bytes: number
-  /** Every file that is in it, from the root, with the bytes that are left of it. */
+  started: number
+  /** Every file that is in it, from the root, with the bytes that are left of it; and of these the ones that are loaded with the first. */
   inputs: ReadonlyMap<string, number>
+  startedWith: ReadonlyMap<string, number>
   metafile: Metafile
 }
 
-/** Bundles these entries, each by itself, exactly as SST does; into `folder`, which nothing of is deleted, or without writing. */
-export async function bundle(entries: readonly string[], folder: string | null = null): Promise<Bundle[]> {
+/** Bundles a function exactly as SST does, into a folder of its own in `folder`: the path of the module that exports `handler`. */
+export async function bundle(entry: string, folder: string): Promise<string> {
+  const outdir = join(folder, entry.replace(/\.ts$/, ''))
+  await build({ ...LIKE_SST, splitting: SPLIT.splitting, sourcemap: 'linked', entryPoints: [entry], outdir })
+  return join(outdir, `${parse(entry).name}.mjs`)
+}
+
+/** What the bundles of these entries consist of, each by itself. Made at once and in one piece, which holds the same and is done in a tenth of the time. */
+export async function bundles(entries: readonly string[]): Promise<Bundle[]> {
   const { metafile } = await build({
     ...LIKE_SST,
-    // Beside the bundle, and costly to make.
-    sourcemap: folder === null ? false : 'linked',
-    entryPoints: [...entries],
-    absWorkingDir: root,
-    outbase: root,
-    outdir: folder ?? join(root, 'never-written'),
-    write: folder !== null,
     metafile: true,
-    logLevel: 'silent',
+    entryPoints: [...entries],
+    outbase: root,
+    outdir: join(root, 'never-written'),
+    write: false,
   })
-  return Object.entries(metafile.outputs)
-    .flatMap(([path, { entryPoint, bytes, inputs }]) => {
-      if (entryPoint === undefined) return []
-      const held = new Map(Object.entries(inputs).map(([file, { bytesInOutput }]) => [file, bytesInOutput]))
-      return [{ entry: entryPoint, path: folder === null ? null : join(root, path), bytes, inputs: held, metafile }]
+  return Object.values(metafile.outputs)
+    .flatMap(({ entryPoint: entry, bytes, inputs: left }) => {
+      if (entry === undefined) return []
+      const inputs = new Map(Object.entries(left).map(([file, { bytesInOutput }]) => [file, bytesInOutput]))
+      const loaded = loadedWith(entry, metafile)
+      const startedWith = new Map([...inputs].filter(([file]) => loaded.has(file)))
+      return [{ entry, bytes, started: sum(startedWith), inputs, startedWith, metafile }]
     })
     .sort((a, b) => (a.entry < b.entry ? -1 : 1))
 }
+
+/** The files that a file imports, and those that they import; what is imported by a call is loaded by that call. */
+function loadedWith(file: string, metafile: Metafile, seen = new Set<string>()): Set<string> {
+  if (seen.has(file)) return seen
+  seen.add(file)
+  for (const { path, kind, external } of metafile.inputs[file]?.imports ?? []) {
+    if (kind !== 'dynamic-import' && !external) loadedWith(path, metafile, seen)
+  }
+  return seen
+}
+
+const sum = (inputs: ReadonlyMap<string, number>): number => [...inputs.values()].reduce((all, bytes) => all + bytes, 0)
 
 /** Every file that the cloud starts by its `handler`, from the root. */
 export const entries = (): string[] =>

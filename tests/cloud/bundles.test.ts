@@ -6,7 +6,7 @@ import { operations } from '@twofold/functions/operations.ts'
 import { schedules } from '@twofold/functions/schedules/schedules.ts'
 import type { AnyOperation } from '@twofold/operation/operation.ts'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { type Bundle, bundle, entries } from './bundle.ts'
+import { type Bundle, bundles, entries } from './bundle.ts'
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
 const MB = 1_000_000
@@ -29,6 +29,9 @@ const ONLY_WITH: readonly [RegExp, (needs: readonly string[]) => boolean][] = [
   [/^packages\/graph\//, (needs) => needs.includes('graph')],
   [/node_modules\/(ai|@ai-sdk)\//, (needs) => MODELS.some((name) => needs.includes(name))],
 ]
+
+/** What is loaded by the first event that needs it, or while a function that has it is started. */
+const LATER = [/node_modules\/(@ai-sdk|@upstash|neo4j-driver-\w+)\//]
 
 /** What counts tokens is as large as all the rest. */
 const TOKENIZER = /node_modules\/gpt-tokenizer\//
@@ -54,8 +57,7 @@ const budgetOf = ({ needs }: Entry): number =>
 
 let made: [Entry, Bundle][]
 beforeAll(async () => {
-  const bundles = await bundle(entries())
-  made = await Promise.all(bundles.map(async (each): Promise<[Entry, Bundle]> => [await entryOf(each.entry), each]))
+  made = await Promise.all((await bundles(entries())).map(async (each): Promise<[Entry, Bundle]> => [await entryOf(each.entry), each]))
 })
 
 /** What a bundle is made of, largest first, for whoever has to make it smaller. */
@@ -109,6 +111,11 @@ describe('the bundles of all functions', () => {
       PORTS.filter((port) => needs.includes(port) && !inputs.has(`functions/parts/${port}.ts`)).map((port) => `lacks ${port}`),
     )
     expect(lacking).toEqual([])
+  })
+
+  test('start without what not every event needs: a model of a provider, the cache, a driver of the graph', () => {
+    const started = wrong((_, { startedWith }) => [...startedWith.keys()].filter((file) => LATER.some((place) => place.test(file))))
+    expect(started).toEqual([])
   })
 
   test('count tokens only where a context is laid out', () => {

@@ -26,6 +26,8 @@ export interface Built {
   functionID: string
   handler: string
   links: Record<string, Record<string, unknown>>
+  /** How it is to be bundled. */
+  properties: Record<string, unknown>
   /** What is uploaded beside it, and as what. */
   copyFiles: { from: string; to: string }[]
 }

@@ -7,6 +7,7 @@ import { leaseMs } from '@twofold/functions/schedules/scheduled.ts'
 import { schedules } from '@twofold/functions/schedules/schedules.ts'
 import { linkOf, NAMES, type Name, type Need, SECRETS, VARIABLES } from '@twofold/functions/variables.ts'
 import { describe, expect, inject, test } from 'vitest'
+import { SPLIT } from './bundle.ts'
 import { deployed, TOLD } from './deployed.ts'
 import { functionsOf, type Made, made, routesOf } from './made.ts'
 
@@ -31,6 +32,11 @@ describe('every function', () => {
     expect([...kinds]).toEqual(['arm64 nodejs24.x'])
     const kept = made(prod, 'aws:cloudwatch/logGroup:LogGroup').map(({ inputs }) => inputs.retentionInDays)
     expect(new Set(kept)).toEqual(new Set([30]))
+  })
+
+  test('is bundled as the bundles of these tests are', () => {
+    const ways = new Set(prod.built.map(({ properties: { minify, splitting } }) => JSON.stringify({ minify, splitting })))
+    expect([...ways]).toEqual([JSON.stringify(SPLIT)])
   })
 
   test('is an operation, a schedule, a queue’s, the one for models, that of the docs’ script or the one for whatever else', () => {

@@ -19,12 +19,12 @@ const PIECE = 6_000
 export async function providerEmbedder(options: ProviderOptions & Embedding): Promise<Embedder & { close(): Promise<void> }> {
   const { provider, model } = readModel(options.model)
   const { dimensions, providerOptions } = dimensionsOf(options)
-  const embeddingModel = (await openProvider(provider, options)).embeddingModel(model)
+  const opened = await openProvider(provider, options)
 
   const call = async (values: string[], abortSignal: AbortSignal): Promise<Float32Array[]> => {
-    const asking = Promise.resolve(embeddingModel.doEmbed({ values, abortSignal, providerOptions }))
-    const { embeddings } = await asking.catch((error) => {
-      throw new ModelError(reasonOf('embedding', error, abortSignal), { retryable: true })
+    const asking = opened().then((provider) => provider.embeddingModel(model).doEmbed({ values, abortSignal, providerOptions }))
+    const { embeddings } = await asking.catch(async (error) => {
+      throw new ModelError(await reasonOf('embedding', error, abortSignal), { retryable: true })
     })
     if (embeddings.length !== values.length) throw new ModelError('embedding (no usable answer)', { retryable: true })
     return embeddings.map((embedding) => {

@@ -40,7 +40,7 @@ export interface ProviderExtractorOptions extends ProviderOptions {
  */
 export async function providerExtractor(options: ProviderExtractorOptions): Promise<Extractor & { close(): Promise<void> }> {
   const { provider, model } = readModel(options.model)
-  const languageModel = (await openProvider(provider, options)).languageModel(model)
+  const languageModel = { provider: await openProvider(provider, options), model }
 
   const one = async (whole: string, known: readonly string[], abortSignal: AbortSignal) => {
     const text = whole.slice(0, MAX_READ).toWellFormed()

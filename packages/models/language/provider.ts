@@ -49,7 +49,7 @@ export interface ProviderLanguageOptions extends ProviderOptions {
  */
 export async function providerLanguage(options: ProviderLanguageOptions): Promise<LanguageModel> {
   const { provider, model } = readModel(options.model)
-  const languageModel = (await openProvider(provider, options)).languageModel(model)
+  const languageModel = { provider: await openProvider(provider, options), model }
   return {
     model: options.model,
     async judge(texts, { signal }) {

@@ -1,8 +1,8 @@
 import { byTurns, type Latency, latency } from '@twofold/bench/measure.ts'
 import { eventOf } from '@twofold/functions/calls.fixture.ts'
-import { type Bundle, bundle } from '../bundle.ts'
+import { bundle, bundles } from '../bundle.ts'
 import { type Container, startContainer } from '../runtime/container.ts'
-import { type LambdaFunction, lambdaFunction } from '../runtime/function.ts'
+import { lambdaFunction } from '../runtime/function.ts'
 
 /** The least that answers over HTTP, and the operation layer with nothing behind it. */
 export const EMPTY = 'tests/cloud/cold/empty.ts'
@@ -11,8 +11,9 @@ const LAYER = 'tests/cloud/cold/layer.ts'
 export interface Cold {
   /** Its file, from the root. */
   entry: string
-  /** Of the bundle. */
+  /** Of the bundle, and of what of it is loaded with its first module. */
   bytes: number
+  started: number
   /** From the start of its process until it asks for its first event. */
   init: Latency
   /** What it computes until then. */
@@ -41,35 +42,34 @@ export interface Bench {
   folder: string
 }
 
-const settingsOf = (program: string, { path }: Bundle) => ({
-  ...{ program, bundle: path as string, variables: CONFIGURED, timeoutMs: 30_000, memoryMb: 1024, freezes: false },
+const settingsOf = (program: string, bundle: string) => ({
+  ...{ program, bundle, variables: CONFIGURED, timeoutMs: 30_000, memoryMb: 1024, freezes: false },
 })
 
 /** Starts each of these by turns, so many times, so that whatever else the machine does meanwhile slows each alike. */
 export async function coldStarts({ program, folder }: Bench, files: readonly string[], rounds: number): Promise<Cold[]> {
-  const bundles = await bundle(files, folder)
-  const seen = new Map(bundles.map(({ entry }) => [entry, [] as Container[]]))
+  const made = await bundles(files)
+  const settings = await Promise.all(made.map(async ({ entry }) => settingsOf(program, await bundle(entry, folder))))
+  const seen = made.map((): Container[] => [])
   // The first round reads the files from the disk.
   for (let round = 0; round <= rounds; round++) {
-    for (const each of bundles) {
-      const container = await startContainer(settingsOf(program, each))
+    for (const [i, its] of settings.entries()) {
+      const container = await startContainer(its)
       await container.kill()
-      if (round > 0 || rounds === 0) seen.get(each.entry)?.push(container)
+      if (round > 0) seen[i]?.push(container)
     }
   }
-  return bundles.map(({ entry, bytes }) => {
-    const containers = seen.get(entry) as Container[]
+  return made.map(({ entry, bytes, started }, i) => {
+    const containers = seen[i] as Container[]
     const cpu = containers.map(({ initCpuMs, initMs }) => initCpuMs ?? initMs)
-    return { entry, bytes, init: latency(containers.map(({ initMs }) => initMs)), cpu: latency(cpu) }
+    return { entry, bytes, started, init: latency(containers.map(({ initMs }) => initMs)), cpu: latency(cpu) }
   })
 }
 
 /** What an event costs in a container that is warm: nothing but the runtime, and the operation layer beside it. */
 export async function warm({ program, folder }: Bench, rounds: number): Promise<{ empty: Latency; layer: Latency }> {
-  const bundles = await bundle([EMPTY, LAYER], folder)
-  const [empty, layer] = [EMPTY, LAYER].map((file) =>
-    lambdaFunction(settingsOf(program, bundles.find(({ entry }) => entry === file) as Bundle)),
-  ) as [LambdaFunction, LambdaFunction]
+  const open = async (file: string) => lambdaFunction(settingsOf(program, await bundle(file, folder)))
+  const [empty, layer] = [await open(EMPTY), await open(LAYER)]
   const body = { userId: 'alice', content: 'Met John Smith from Acme in Berlin about the launch.', metadata: { from: 'a call' } }
   const event = eventOf({ method: 'post', path: '/v1/memories' }, { key: `tf_${'k'.repeat(43)}`, body })
   const answered = [await empty.invoke(event), await layer.invoke(event)].map(({ statusCode }) => statusCode)

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { filesOfOperations } from '@twofold/functions/calls.fixture.ts'
 import { operations } from '@twofold/functions/operations.ts'
+import { bundles } from '../bundle.ts'
 import { openClient } from '../runtime/client.ts'
 import { coldStarts, EMPTY, warm } from './measure.ts'
 import { type Kind, type Measured, report, tooSlow } from './report.ts'
@@ -47,8 +48,8 @@ try {
 
 async function measure(bench: { program: string; folder: string }): Promise<Measured> {
   const kinds = await kindsOf()
-  const sizes = await coldStarts(bench, [...kinds.keys()], 0)
-  const ofKind = (kind: Kind) => sizes.filter(({ entry }) => kinds.get(entry) === kind).sort((a, b) => a.bytes - b.bytes)
+  const sizes = await bundles([...kinds.keys()])
+  const ofKind = (kind: Kind) => sizes.filter(({ entry }) => kinds.get(entry) === kind).sort((a, b) => a.started - b.started)
   const ends = (kind: Kind) => [ofKind(kind)[0], ofKind(kind).at(-1)].flatMap((each) => each?.entry ?? [])
   const files = values.all ? [...kinds.keys()] : [...ends('plain'), ...ends('graph'), ...ends('model')]
   process.stderr.write(`starting ${files.length + 1} functions ${starts} times each\n`)

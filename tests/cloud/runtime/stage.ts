@@ -29,9 +29,8 @@ export async function stage(): Promise<Stage> {
     here,
     database,
     async open(file, settings = {}) {
-      const [bundled] = await bundle([`functions/${file}`], folder)
       const its = { ...settings, variables: { ...variables, ...settings.variables } }
-      const opened = lambdaFunction({ program: client.program, bundle: bundled?.path as string, ...its })
+      const opened = lambdaFunction({ program: client.program, bundle: await bundle(`functions/${file}`, folder), ...its })
       functions.push(opened)
       return opened
     },
