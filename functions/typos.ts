@@ -3,7 +3,7 @@ import { AROUND, AROUND_PREFIXES, DEPLOYMENT, linkOf, NAMES, SECRETS } from './v
 
 const OURS = /^TWOFOLD_/
 /** Set by the platform in many names, which are not for us to judge. */
-const NOT_OURS = /^AWS_/
+const NOT_OURS = /^(AWS|LAMBDA)_/
 const KNOWN = [...NAMES, ...Object.keys(DEPLOYMENT), ...AROUND]
 const LINKS = SECRETS.map(linkOf)
 
@@ -30,10 +30,14 @@ function typo(name: string, known: readonly string[], ours: boolean): string | n
 function nearest(name: string, known: readonly string[]): string | undefined {
   const plain = name.toUpperCase().replaceAll('-', '_')
   const words = plain.split('_')
+  const maxDistance = name.length > 8 ? 2 : 1
+  // Every start of a function asks this of each of its variables, and most are told apart by their lengths.
+  const near = known.filter(({ length }) => Math.abs(length - name.length) <= maxDistance)
+  const longer = words.length > 1 ? known.filter(({ length }) => length > plain.length) : []
   return (
-    closestMatch(name, known, { maxDistance: name.length > 8 ? 2 : 1 }) ??
+    closestMatch(name, near, { maxDistance }) ??
     known.find((each) => each === plain) ??
-    (words.length > 1 ? known.find((each) => each.startsWith(plain) || oneWordMore(words, each.split('_'))) : undefined)
+    longer.find((each) => each.startsWith(plain) || oneWordMore(words, each.split('_')))
   )
 }
 
