@@ -126,14 +126,19 @@ export const relabelEmbeddings = (ids: readonly string[]): Statement => sql`
   where e.tenant_id = current_tenant() and e.memory_id = any(${ids}::uuid[]) and m.tenant_id = e.tenant_id and m.id = e.memory_id
     and (e.type, e.kind, e.live) is distinct from (m.type, m.kind, m.deleted_at is null and m.pending_until is null)`
 
-/** Makes the words of the current versions searchable, where they are there to be found. */
+/**
+ * Makes the words of the current versions searchable, where they are there to be found. What a memory's words have in common
+ * is made once for each memory (`offset 0`): made for each word, it took longer than writing them.
+ */
 export const insertPostings = (ids: readonly string[]): Statement => sql`
   insert into postings (tenant_id, term, subject, row, count, length)
-  select m.tenant_id, t.term, subject_number(m.subject), m.row, t.count, (select sum(c) from unnest(v.counts) c)
-  from memories m
-  join memory_versions v on v.tenant_id = m.tenant_id and v.memory_id = m.id and v.version = m.version
-  cross join unnest(v.terms, v.counts) t (term, count)
-  where m.tenant_id = current_tenant() and m.id = any(${ids}::uuid[]) and m.deleted_at is null and m.pending_until is null
+  select w.tenant_id, t.term, w.subject, w.row, t.count, w.length
+  from (
+    select m.tenant_id, m.row, subject_number(m.subject) as subject, v.terms, v.counts, (select sum(c) from unnest(v.counts) c) as length
+    from memories m
+    join memory_versions v on v.tenant_id = m.tenant_id and v.memory_id = m.id and v.version = m.version
+    where m.tenant_id = current_tenant() and m.id = any(${ids}::uuid[]) and m.deleted_at is null and m.pending_until is null offset 0) w
+  cross join unnest(w.terms, w.counts) t (term, count)
   on conflict do nothing`
 
 /**
