@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto'
 import { raw, type Statement, sql } from '@twofold/core/sql.ts'
 import { terms } from '@twofold/core/text/words.ts'
+import type { Preparation } from '@twofold/local/sql/fixture.ts'
 import { ensureModel, indexOf } from '@twofold/postgres/ensure-model.ts'
 import { asOwner } from '@twofold/postgres/owner.ts'
-import type { MigratedDatabase } from '../database.ts'
 
 export const MODEL = 'embedded:minilm-l6-v2-fp16'
 export const DIMENSIONS = 384
@@ -25,23 +25,32 @@ export interface Filling {
   others: number
 }
 
-/** What a service holds that has been in use: 32 words a memory by Zipf's law, vectors in clusters, four mentions an entity. */
-export async function fill(database: MigratedDatabase, filling: Filling): Promise<void> {
-  const owner = asOwner(database.owner)
-  await owner([
+/**
+ * What a service holds that has been in use: 32 words a memory by Zipf's law, vectors in clusters, four mentions an entity.
+ * Whoever asks for the same gets a copy of it.
+ */
+export function filling(what: Filling): Preparation {
+  const statements = [
     raw(`drop index twofold.${indexOf(MODEL)}`),
     // Without triggers: each foreign key checked row by row takes longer than the rows.
     raw(`select set_config('search_path', 'twofold, public', true), set_config('session_replication_role', 'replica', true), setseed(0.5)`),
-    ...tenants(filling),
-    ...plans(filling),
+    ...tenants(what),
+    ...plans(what),
     ...memories(),
     ...entities,
     ...sessions,
     ...documents,
     ...projections,
-  ])
-  await ensureModel(database.owner, MODEL, DIMENSIONS)
-  await owner([raw('analyze')])
+  ]
+  return {
+    key: JSON.stringify(statements),
+    async prepare({ owner }) {
+      const ask = asOwner(owner)
+      await ask(statements)
+      await ensureModel(owner, MODEL, DIMENSIONS)
+      await ask([raw('analyze')])
+    },
+  }
 }
 
 const tenants = ({ grants, others }: Filling): Statement[] => [

@@ -4,7 +4,7 @@ import { addObservations } from '@twofold/core/knowledge/observe.ts'
 import { openNodes, readGraph, searchNodes } from '@twofold/core/knowledge/read.ts'
 import type { Deps } from '@twofold/core/ports.ts'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { fill } from './fill.ts'
+import { filling } from './fill.ts'
 import { wide } from './plan.ts'
 import { caller, FILLING_MS, type Filled, GRANTS, onFilled } from './world.ts'
 
@@ -19,7 +19,7 @@ let close: Filled['close']
 beforeAll(async () => {
   ;({ deps, during, close } = await onFilled((database) => {
     const each = Object.fromEntries(Array.from({ length: SIZES.people }, (_, i) => [`user:u${i}`, 100]))
-    return fill(database, { subjects: { 'user:large': SIZES.large, ...each }, grants: GRANTS, others: 20 })
+    return filling({ subjects: { 'user:large': SIZES.large, ...each }, grants: GRANTS, others: 20 }).prepare(database)
   }))
 }, FILLING_MS)
 afterAll(() => close())

@@ -6,7 +6,7 @@ import { readEnv } from '@twofold/functions/env.ts'
 import { postgresGraph } from '@twofold/graph/postgres/graph.ts'
 import { type Caller, Timings } from '@twofold/operation/caller.ts'
 import { type MigratedDatabase, migratedDatabase } from '../database.ts'
-import { fill, keyOf, TENANT } from './fill.ts'
+import { filling, keyOf, TENANT } from './fill.ts'
 import { type Watched, watched } from './plan.ts'
 
 /** Half of the tenant is one large subject; what else there is are people with a hundred memories each. */
@@ -54,6 +54,10 @@ export interface Filled extends Pick<Watched, 'during'> {
 export async function onFilled(fill: (database: MigratedDatabase) => Promise<unknown>): Promise<Filled> {
   const database = await migratedDatabase()
   await fill(database)
+  return over(database)
+}
+
+async function over(database: MigratedDatabase): Promise<Filled> {
   const { db, during } = watched(database.db)
   const env = readEnv({ DATABASE_URL: database.url, DATABASE_HTTP_URL: database.fetchEndpoint, LOG_LEVEL: 'silent' })
   const now = () => new Date('2026-03-01T12:00:00Z')
@@ -70,13 +74,13 @@ export async function onFilled(fill: (database: MigratedDatabase) => Promise<unk
 }
 
 /**
- * The same of 100,000 memories on the Postgres server that TEST_DATABASE_URL names (two
- * minutes), else 5,000 in the embedded one (20 seconds).
+ * The same of 100,000 memories on the Postgres server that TEST_DATABASE_URL names (two minutes for the first that asks),
+ * else 5,000 in the embedded one (20 seconds).
  */
 export async function world(): Promise<World> {
   const { large, people } = process.env.TEST_DATABASE_URL ? SIZES.native : SIZES.embedded
   const each = Object.fromEntries(Array.from({ length: people }, (_, i) => [`user:u${i}`, 100]))
-  const filled = await onFilled((database) => fill(database, { subjects: { 'user:large': large, ...each }, grants: GRANTS, others: 20 }))
+  const filled = await over(await migratedDatabase({}, filling({ subjects: { 'user:large': large, ...each }, grants: GRANTS, others: 20 })))
   // A search whose vector is late asks no index of vectors; the model is loaded by the first who needs it.
   await filled.deps.embedder.embed(['warm'], { signal: AbortSignal.timeout(60_000), priority: 'background' })
   const [[memory], [entity], [commitment]] = await filled.inner.asTenant(TENANT, [

@@ -27,6 +27,8 @@ export interface TestDatabase extends TestEndpoint {
 export interface Preparation {
   /** All that `prepare` depends on (the text of the migrations); a changed key prepares anew. */
   key: string
+  /** What is in it before, kept as well; else it is empty. */
+  on?: Preparation
   prepare(database: Pick<TestDatabase, 'url' | 'fetchEndpoint' | 'owner'>): Promise<void>
 }
 
@@ -38,13 +40,18 @@ export interface Preparation {
 export async function testDatabase(preparation?: Preparation): Promise<TestDatabase> {
   const server = process.env.TEST_DATABASE_URL
   if (server) return nativeDatabase(server, preparation)
-  if (!preparation) return open(await emptyTemplate())
-  const key = createHash('sha256').update(preparation.key).digest('hex').slice(0, 16)
-  return open(await template(key, async (database) => preparation.prepare(database)))
+  return open(await template(preparation))
 }
 
 /** An empty database, for `openPglite`. */
-export const emptyTemplate = (): Promise<Uint8Array<ArrayBuffer>> => template('empty', async () => undefined)
+export const emptyTemplate = (): Promise<Uint8Array<ArrayBuffer>> => template()
+
+/** What a template of this preparation is called. */
+export const nameOf = ({ key, on }: Preparation): string =>
+  createHash('sha256')
+    .update(on ? `${nameOf(on)} ${key}` : key)
+    .digest('hex')
+    .slice(0, 16)
 
 async function open(data: Uint8Array<ArrayBuffer> | undefined): Promise<TestDatabase & { dump(): Promise<Uint8Array<ArrayBuffer>> }> {
   const url = 'postgresql://owner:test@localhost/twofold'
@@ -64,13 +71,13 @@ async function open(data: Uint8Array<ArrayBuffer> | undefined): Promise<TestData
 }
 
 /** Several test processes may make the same template at once; each renames a whole file into place. */
-async function template(name: string, prepare: (database: TestDatabase) => Promise<void>): Promise<Uint8Array<ArrayBuffer>> {
-  const path = `${CACHE}pglite-0.5.14-${name}.tar`
+async function template(preparation?: Preparation): Promise<Uint8Array<ArrayBuffer>> {
+  const path = `${CACHE}pglite-0.5.14-${preparation ? nameOf(preparation) : 'empty'}.tar`
   const cached = await readFile(path).catch(() => null)
   if (cached) return new Uint8Array(cached)
-  const database = await open(name === 'empty' ? undefined : await emptyTemplate())
+  const database = await open(preparation && (await template(preparation.on)))
   try {
-    await prepare(database)
+    await preparation?.prepare(database)
     const dump = await database.dump()
     await mkdir(CACHE, { recursive: true })
     const temporary = `${path}.${process.pid}.${Date.now()}`

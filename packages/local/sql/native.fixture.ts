@@ -1,9 +1,9 @@
-import { createHash, randomBytes } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import pg from 'pg'
 import { listen } from '../http/listen.ts'
 import { direct } from './direct.ts'
 import { sqlEndpoint } from './endpoint.ts'
-import type { Preparation, TestDatabase } from './fixture.ts'
+import { nameOf, type Preparation, type TestDatabase } from './fixture.ts'
 import { openPostgres } from './postgres.ts'
 
 /** Neither is a superuser: one owns the database and may make roles, the other owns nothing, as where the service is kept for others. */
@@ -21,9 +21,22 @@ const PREPARE_CLUSTER = `do $$ begin ${roles.join('\n')}
   grant pg_signal_backend to ${ROLES.owner};
   grant set on parameter session_replication_role to ${ROLES.owner}; end $$`
 
-/** Held while a template is made, which several test processes may want at once. */
-const LOCK = 'select pg_advisory_lock(1414213562)'
-const UNLOCK = 'select pg_advisory_unlock(1414213562)'
+const LOCK = 1414213562
+
+/** What concerns the whole cluster, and templates of what is made in a moment. */
+const CLUSTER = 'cluster'
+/** Templates that begin with another one: to make one may take long, and holds up only those who want it. */
+const FILLED = 'filled'
+
+/** Alone among all test processes. */
+async function alone<T>(admin: pg.Client, name: typeof CLUSTER | typeof FILLED, work: () => Promise<T>): Promise<T> {
+  await admin.query('select pg_advisory_lock($1, hashtext($2))', [LOCK, name])
+  try {
+    return await work()
+  } finally {
+    await admin.query('select pg_advisory_unlock($1, hashtext($2))', [LOCK, name])
+  }
+}
 
 /** A database of its own on the server at `url` (a superuser's), made from a template: 25 to 40 ms once that is there. */
 export async function nativeDatabase(url: string, preparation: Preparation | undefined): Promise<TestDatabase> {
@@ -31,12 +44,8 @@ export async function nativeDatabase(url: string, preparation: Preparation | und
   await admin.connect()
   const name = `test_${randomBytes(8).toString('hex')}`
   try {
-    await admin.query(LOCK)
-    await admin.query(PREPARE_CLUSTER)
-    const template = preparation && (await madeFrom(admin, url, preparation))
-    if (template) await admin.query(`create database ${name} template ${template} owner ${ROLES.owner}`)
-    else await create(admin, url, name)
-    await admin.query(UNLOCK)
+    await alone(admin, CLUSTER, () => admin.query(PREPARE_CLUSTER))
+    await make(admin, url, name, preparation)
     const database = await open(url, name)
     return {
       ...database,
@@ -52,30 +61,45 @@ export async function nativeDatabase(url: string, preparation: Preparation | und
   }
 }
 
-/** An empty one; the extension is not one that an owner may add. */
-async function create(admin: pg.Client, url: string, name: string): Promise<void> {
-  await admin.query(`create database ${name} owner ${ROLES.owner}`)
-  const inside = new pg.Client({ connectionString: at(url, name) })
-  await inside.connect()
-  await inside.query('create extension vector')
-  await inside.end()
+/** With what the preparation leaves, which is a template from then on. */
+async function make(admin: pg.Client, url: string, name: string, preparation: Preparation | undefined): Promise<void> {
+  if (!preparation) return alone(admin, CLUSTER, () => makeEmpty(admin, url, name))
+  const [lock, prefix, strategy] = preparation.on ? ([FILLED, 'filled', 'file_copy'] as const) : ([CLUSTER, 'template', 'wal_log'] as const)
+  await alone(admin, lock, async () => {
+    const template = `${prefix}_${nameOf(preparation)}`
+    const { rowCount } = await admin.query('select from pg_database where datname = $1', [template])
+    if (rowCount === 0) await makeTemplate(admin, url, template, preparation)
+    await admin.query(`create database ${name} template ${template} owner ${ROLES.owner} strategy ${strategy}`)
+  })
 }
 
-async function madeFrom(admin: pg.Client, url: string, { key, prepare }: Preparation): Promise<string> {
-  const name = `template_${createHash('sha256').update(key).digest('hex').slice(0, 16)}`
-  const { rowCount } = await admin.query('select from pg_database where datname = $1', [name])
-  if (rowCount === 1) return name
-  const unfinished = `${name}_unfinished`
+async function makeTemplate(admin: pg.Client, url: string, template: string, { on, prepare }: Preparation): Promise<void> {
+  if (on) await dropFilled(admin)
+  const unfinished = `${template}_unfinished`
   await admin.query(`drop database if exists ${unfinished} with (force)`)
-  await create(admin, url, unfinished)
+  await make(admin, url, unfinished, on)
   const database = await open(url, unfinished)
   try {
     await prepare(database)
   } finally {
     await database.close()
   }
-  await admin.query(`alter database ${unfinished} rename to ${name}`)
-  return name
+  await admin.query(`alter database ${unfinished} rename to ${template}`)
+}
+
+/** Of a gigabyte each, one is kept: the last that somebody wanted. */
+async function dropFilled(admin: pg.Client): Promise<void> {
+  const { rows } = await admin.query(`select datname from pg_database where datname like 'filled\\_%'`)
+  for (const { datname } of rows) await admin.query(`drop database ${datname} with (force)`)
+}
+
+/** The extension is not one that an owner may add. */
+async function makeEmpty(admin: pg.Client, url: string, name: string): Promise<void> {
+  await admin.query(`create database ${name} owner ${ROLES.owner}`)
+  const inside = new pg.Client({ connectionString: at(url, name) })
+  await inside.connect()
+  await inside.query('create extension vector')
+  await inside.end()
 }
 
 async function open(server: string, name: string): Promise<TestDatabase> {
