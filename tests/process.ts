@@ -11,6 +11,13 @@ import { asOwner } from '@twofold/postgres/owner.ts'
 
 const START = fileURLToPath(new URL('../packages/local/start.ts', import.meta.url))
 
+/** All that a process of the product has of this one's environment; and where the first leave what they compiled, so that the others are there in half the time. */
+export const bare = (): Record<string, string> => ({
+  PATH: process.env.PATH ?? '',
+  HOME: process.env.HOME ?? '',
+  NODE_COMPILE_CACHE: fileURLToPath(new URL('../node_modules/.cache/twofold/compiled', import.meta.url)),
+})
+
 /** An admin key of the tenant `local` in every process these tests start. */
 export const KEY = 'tf_the_key_of_these_tests'
 
@@ -41,9 +48,8 @@ export async function makeHome(): Promise<{ path: string; remove(): Promise<void
 
 /** A process that may not come up: what it said when it ended. */
 export function launch(variables: Record<string, string>): { child: ChildProcess; ready: Promise<string | null>; ended: Promise<Ended> } {
-  const { PATH, HOME } = process.env
   const child = spawn(process.execPath, [START], {
-    env: { PATH, HOME, PORT: '0', TWOFOLD_API_KEY: KEY, ...variables },
+    env: { ...bare(), PORT: '0', TWOFOLD_API_KEY: KEY, ...variables },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   const said = { stdout: '', stderr: '' }

@@ -2,7 +2,7 @@ import { fileURLToPath } from 'node:url'
 import { Client } from '@modelcontextprotocol/client'
 import { StdioClientTransport } from '@modelcontextprotocol/client/stdio'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { KEY, makeHome, start } from '../../tests/process.ts'
+import { bare, KEY, makeHome, start } from '../../tests/process.ts'
 
 const MCP = fileURLToPath(new URL('./mcp.ts', import.meta.url))
 
@@ -14,8 +14,7 @@ afterAll(() => home.remove())
 
 /** As a desktop program does it: the process, and the protocol on its standard input and output. */
 async function open(variables: Record<string, string> = {}, args: string[] = []) {
-  const { PATH = '', HOME = '' } = process.env
-  const env = { PATH, HOME, TWOFOLD_HOME: home.path, TWOFOLD_API_KEY: KEY, ...variables }
+  const env = { ...bare(), TWOFOLD_HOME: home.path, TWOFOLD_API_KEY: KEY, ...variables }
   const transport = new StdioClientTransport({ command: process.execPath, args: [MCP, ...args], env, stderr: 'pipe' })
   let said = ''
   transport.stderr?.on('data', (text) => {

@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { hashKey } from '@twofold/operation/read-caller.ts'
 import { readMigrations } from '@twofold/postgres/migrate.ts'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { bare } from '../../tests/process.ts'
 import { type TestDatabase, testDatabase } from './sql/fixture.ts'
 
 const COMMAND = fileURLToPath(new URL('migrate.ts', import.meta.url))
@@ -17,7 +18,6 @@ beforeAll(async () => {
 afterAll(() => Promise.all([database.close(), elsewhere.close()]))
 
 async function migrate(args: string[], variables: Record<string, string> = {}) {
-  const { PATH, HOME } = process.env
   const told = {
     DATABASE_URL: database.url,
     DATABASE_HTTP_URL: database.fetchEndpoint,
@@ -26,7 +26,7 @@ async function migrate(args: string[], variables: Record<string, string> = {}) {
     OPENAI_API_KEY: 'none is asked',
     ...variables,
   }
-  const child = spawn(process.execPath, [COMMAND, ...args], { env: { PATH, HOME, ...told }, stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(process.execPath, [COMMAND, ...args], { env: { ...bare(), ...told }, stdio: ['ignore', 'pipe', 'pipe'] })
   let [out, err] = ['', '']
   child.stdout.setEncoding('utf8').on('data', (text) => {
     out += text

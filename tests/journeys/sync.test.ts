@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { type Client, client } from '../client.ts'
-import { KEY, makeHome, type Process, start } from '../process.ts'
+import { bare, KEY, makeHome, type Process, start } from '../process.ts'
 import { openParts } from '../real/parts.ts'
 
 /** What whoever runs it asks from a terminal: do both stores agree, and make them. */
@@ -33,9 +33,8 @@ afterAll(async () => {
 })
 
 async function sync(args: string, variables: Record<string, string> = { TWOFOLD_API_KEY: KEY, TWOFOLD_URL: service.url }) {
-  const { PATH, HOME } = process.env
   const child = spawn(process.execPath, [COMMAND, ...args.split(' ')], {
-    env: { PATH, HOME, ...variables },
+    env: { ...bare(), ...variables },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   let [out, err] = ['', '']

@@ -1,13 +1,11 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
+import { bare } from '../../process.ts'
 import { FROZEN } from './stepped.ts'
 import type { Done, Job } from './victim.ts'
 
 const VICTIM = fileURLToPath(new URL('victim.ts', import.meta.url))
-
-/** The first leave what they compiled, so that the others are there in half the time. */
-const COMPILED = fileURLToPath(new URL('../../../node_modules/.cache/twofold/compiled', import.meta.url))
 
 /** How it went with a process: it did what it was told to, it was killed, or it stands still until it is thawed. */
 export type Outcome = { how: 'done'; done: Done } | { how: 'killed' } | { how: 'frozen'; thaw(): Promise<Done> }
@@ -25,9 +23,7 @@ export function victims(variables: Record<string, string>, ahead: number): Victi
   let closed = false
 
   async function begin(): Promise<ChildProcess> {
-    const { PATH, HOME } = process.env
-    const env = { PATH, HOME, NODE_COMPILE_CACHE: COMPILED, ...variables }
-    const child = fork(VICTIM, { env, execArgv: [], stdio: ['ignore', 'pipe', 'pipe', 'ipc'] })
+    const child = fork(VICTIM, { env: { ...bare(), ...variables }, execArgv: [], stdio: ['ignore', 'pipe', 'pipe', 'ipc'] })
     alive.add(child)
     let said = ''
     child.stderr?.setEncoding('utf8').on('data', (text) => {
