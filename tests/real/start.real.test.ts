@@ -26,6 +26,8 @@ beforeAll(async () => {
     OPENAI_BASE_URL: provider.url,
     OPENAI_API_KEY: 'test',
     LOG_LEVEL: 'silent',
+    // Nothing is shown by waiting for it to close again.
+    BREAKER_RECOVERY_MS: '5000',
   }
 })
 afterAll(async () => {

@@ -5,7 +5,7 @@ import { vectorOf } from '../../random.ts'
 import { Crowd, expectAgreement } from './crowd.ts'
 import { DIMENSIONS, type Scene, type Store, scene, status } from './stores.ts'
 
-/** The circuit of a graph that was away stays open for 45 s, and Neo4j takes its time to start. */
+/** Neo4j takes its time to start. */
 vi.setConfig({ testTimeout: 480_000, hookTimeout: 180_000 })
 
 /** Beyond everything that anybody waits for the graph. */

@@ -5,7 +5,7 @@ import { eventually } from '../../client.ts'
 import { vectorOf } from '../../random.ts'
 import { bothSides, DIMENSIONS, recovered, type Scene, type Store, scene, status } from './stores.ts'
 
-/** The circuit of a graph that was away stays open for 45 s, and Neo4j takes its time to start. */
+/** Neo4j takes its time to start. */
 vi.setConfig({ testTimeout: 480_000, hookTimeout: 180_000 })
 
 let it: Scene

@@ -5,7 +5,6 @@ import { random, vectorOf } from '../../random.ts'
 import { Writer } from '../writer.ts'
 import { bothSides, DIMENSIONS, recovered, type Scene, scene, status } from './stores.ts'
 
-/** The circuit of a database that was away stays open for 30 s. */
 vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 })
 
 let it: Scene

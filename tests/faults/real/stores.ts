@@ -84,7 +84,9 @@ export async function scene(...names: Name[]): Promise<Scene> {
   const named = () => Object.assign({}, ...names.map((name) => VARIABLES[name]((stores[name] as Store).running))) as Record<string, string>
   let service: Process | null = null
   let asks: Client | null = null
-  const models = {
+  const others = {
+    // Nothing is shown by waiting for it to close again, which takes 45 s otherwise.
+    BREAKER_RECOVERY_MS: '5000',
     EMBEDDING_MODEL: 'openai:test-embedding',
     EMBEDDING_DIMENSIONS: String(DIMENSIONS),
     OPENAI_BASE_URL: provider.url,
@@ -108,11 +110,11 @@ export async function scene(...names: Name[]): Promise<Scene> {
     },
     async serve(variables = {}) {
       await service?.end('SIGTERM')
-      service = await start(home, { ...named(), ...models, ...variables })
+      service = await start(home, { ...named(), ...others, ...variables })
       asks = client(service.url, KEY)
     },
     async inside(work) {
-      const composed = await compose(readEnv({ ...named(), ...models, ...(await joinOf(home)), LOG_LEVEL: 'silent' }))
+      const composed = await compose(readEnv({ ...named(), ...others, ...(await joinOf(home)), LOG_LEVEL: 'silent' }))
       try {
         return await work(composed.deps)
       } finally {
