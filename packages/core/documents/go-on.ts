@@ -26,6 +26,8 @@ interface Work {
   replaced: boolean
 }
 
+/** Chunks placed in one list: a store that does one thing at a time does nothing else meanwhile. */
+const PLACED = 100
 /** Vectors made between two looks at the clock, or as many as time allows. */
 const PORTION = 64
 /** Rounds that bring nothing before a document has failed; it is still tried, but ever less often. */
@@ -96,7 +98,7 @@ async function place(deps: Deps, tenant: string, id: string, work: Work, time: T
   for (let from = work.to_place; from > 0 && deps.now() < time.until && !time.signal.aborted; ) {
     const at = deps.now()
     const now = at.toISOString()
-    const { step, left } = stepOf(plan)
+    const { step, left } = stepOf(plan, PLACED)
     const drafts = draftsOf(deps, origin, step.place, at)
     owe(drafts)
     await deps.db.asTenant(tenant, [

@@ -1,6 +1,6 @@
 import type { Chunk } from './chunks.ts'
 
-/** How many chunks one statement list makes or labels. */
+/** How many chunks one statement list makes or labels at most. */
 export const STEP = 500
 
 /** A chunk as it is there. */
@@ -39,9 +39,9 @@ export function planOf(chunks: readonly Chunk[], placed: readonly Placed[], labe
   return plan
 }
 
-/** As much of it as goes into one list, and how much is left then. What is replaced goes at once, so that no search shows both. */
-export function stepOf(plan: Plan): { step: Plan; left: number } {
-  const place = plan.place.slice(0, STEP)
-  const label = plan.label.slice(0, STEP - place.length)
+/** As much of it as goes into one list of `most`, and how much is left then. What is replaced goes at once, so that no search shows both. */
+export function stepOf(plan: Plan, most = STEP): { step: Plan; left: number } {
+  const place = plan.place.slice(0, most)
+  const label = plan.label.slice(0, most - place.length)
   return { step: { ...plan, place, label }, left: plan.place.length - place.length + plan.label.length - label.length }
 }
