@@ -1,7 +1,7 @@
 import { byTurns, type Latency, latency } from '@twofold/bench/measure.ts'
 import { eventOf } from '@twofold/functions/calls.fixture.ts'
-import { bundle, bundles } from '../bundle.ts'
-import { type Container, startContainer } from '../runtime/container.ts'
+import { type Bundle, bundle, bundles } from '../bundle.ts'
+import { type Settings, startContainer } from '../runtime/container.ts'
 import { lambdaFunction } from '../runtime/function.ts'
 
 /** The least that answers over HTTP, and the operation layer with nothing behind it. */
@@ -16,11 +16,12 @@ export interface Cold {
   started: number
   /** From the start of its process until it asks for its first event. */
   init: Latency
-  /** What it computes until then. */
+  /** What it computes until then, and what until it has answered its first event. */
   cpu: Latency
+  answered: Latency
 }
 
-/** A deployment that has everything, none of which is there: an init asks nothing of a store. */
+/** A deployment that has everything. Of that a database and a model are there when events are to be answered; Redis and Neo4j refuse, which every event survives. */
 const CONFIGURED = {
   DATABASE_URL: 'postgresql://twofold:secret@127.0.0.1:9/twofold',
   DATABASE_HTTP_URL: 'http://127.0.0.1:9/sql',
@@ -36,39 +37,54 @@ const CONFIGURED = {
   LOG_LEVEL: 'silent',
 }
 
-/** Where everything needed stands: AWS's runtime client, and a folder for bundles. */
+/** Where everything needed stands: AWS's runtime client, a folder for bundles, and how the stores are reached that are there. */
 export interface Bench {
   program: string
   folder: string
+  variables: Record<string, string>
 }
 
-const settingsOf = (program: string, bundle: string) => ({
-  ...{ program, bundle, variables: CONFIGURED, timeoutMs: 30_000, memoryMb: 1024, freezes: false },
+/** A function, and its first event. */
+export interface First {
+  entry: string
+  event: object
+}
+
+const settingsOf = async ({ program, folder, variables }: Bench, entry: string) => ({
+  ...{ program, bundle: await bundle(entry, folder), variables: { ...CONFIGURED, ...variables } },
+  ...{ timeoutMs: 30_000, memoryMb: 1024, freezes: false },
 })
 
-/** Starts each of these by turns, so many times, so that whatever else the machine does meanwhile slows each alike. */
-export async function coldStarts({ program, folder }: Bench, files: readonly string[], rounds: number): Promise<Cold[]> {
-  const made = await bundles(files)
-  const settings = await Promise.all(made.map(async ({ entry }) => settingsOf(program, await bundle(entry, folder))))
-  const seen = made.map((): Container[] => [])
+/** Starts each of these by turns and gives it its event, so many times, so that whatever else the machine does meanwhile slows each alike. */
+export async function coldStarts(bench: Bench, firsts: readonly First[], rounds: number): Promise<Cold[]> {
+  const settings = await Promise.all(firsts.map(({ entry }) => settingsOf(bench, entry)))
+  const seen = firsts.map(() => ({ init: [] as number[], cpu: [] as number[], answered: [] as number[] }))
   // The first round reads the files from the disk.
   for (let round = 0; round <= rounds; round++) {
-    for (const [i, its] of settings.entries()) {
-      const container = await startContainer(its)
+    for (const [i, { entry, event }] of firsts.entries()) {
+      const container = await startContainer(settings[i] as Settings)
+      const { answer, ms } = await container.invoke(JSON.stringify(event))
+      const { initMs, initCpuMs } = container
+      const cpuMs = container.cpuMs()
       await container.kill()
-      if (round > 0) seen[i]?.push(container)
+      if (JSON.parse(answer).statusCode >= 500) throw new Error(`${entry} answered ${answer}`)
+      if (round === 0) continue
+      seen[i]?.init.push(initMs)
+      seen[i]?.cpu.push(initCpuMs ?? initMs)
+      seen[i]?.answered.push(cpuMs ?? initMs + ms)
     }
   }
-  return made.map(({ entry, bytes, started }, i) => {
-    const containers = seen[i] as Container[]
-    const cpu = containers.map(({ initCpuMs, initMs }) => initCpuMs ?? initMs)
-    return { entry, bytes, started, init: latency(containers.map(({ initMs }) => initMs)), cpu: latency(cpu) }
+  const made = await bundles(firsts.map(({ entry }) => entry))
+  return firsts.map(({ entry }, i) => {
+    const { bytes, started } = made.find((each) => each.entry === entry) as Bundle
+    const { init, cpu, answered } = seen[i] as (typeof seen)[number]
+    return { entry, bytes, started, init: latency(init), cpu: latency(cpu), answered: latency(answered) }
   })
 }
 
 /** What an event costs in a container that is warm: nothing but the runtime, and the operation layer beside it. */
-export async function warm({ program, folder }: Bench, rounds: number): Promise<{ empty: Latency; layer: Latency }> {
-  const open = async (file: string) => lambdaFunction(settingsOf(program, await bundle(file, folder)))
+export async function warm(bench: Bench, rounds: number): Promise<{ empty: Latency; layer: Latency }> {
+  const open = async (file: string) => lambdaFunction(await settingsOf(bench, file))
   const [empty, layer] = [await open(EMPTY), await open(LAYER)]
   const body = { userId: 'alice', content: 'Met John Smith from Acme in Berlin about the launch.', metadata: { from: 'a call' } }
   const event = eventOf({ method: 'post', path: '/v1/memories' }, { key: `tf_${'k'.repeat(43)}`, body })

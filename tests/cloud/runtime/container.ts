@@ -22,6 +22,8 @@ export interface Container {
   initMs: number
   /** What all its threads had computed by then; null where that is not known. It depends less than the time on what else the machine does. */
   initCpuMs: number | null
+  /** The same until now. */
+  cpuMs(): number | null
   busy: boolean
   /** Null while it lives. */
   gone: FunctionError | null
@@ -82,6 +84,7 @@ export async function startContainer(settings: Settings): Promise<Container> {
     pid: child.pid as number,
     initMs: 0,
     initCpuMs: null,
+    cpuMs: () => computedBy(self.pid),
     busy: false,
     gone: null,
     said: () => said,
@@ -106,7 +109,7 @@ export async function startContainer(settings: Settings): Promise<Container> {
     throw new FunctionError((error as FunctionError).type, `${(error as Error).message}\n${said}`)
   }
   self.initMs = performance.now() - started
-  self.initCpuMs = computedBy(self.pid)
+  self.initCpuMs = self.cpuMs()
   return self
 }
 
