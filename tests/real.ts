@@ -26,7 +26,7 @@ export const suites: readonly Suite[] = [
   { on: ['postgres', 'neo4j'], files: 'tests/{cloud,soak}/*.real.test.ts' },
   { on: ['postgres', 'redis', 'neo4j', 'sqs'], files: 'tests/faults/real/*.real.test.ts' },
   { on: ['postgres', 'redis', 'neo4j', 'sqs'], files: 'tests/{real/*.real,journeys/*}.test.ts' },
-  { on: ['neo4j'], files: 'packages/graph/neo4j/*.real.test.ts' },
+  { on: ['neo4j'], files: 'packages/{graph/neo4j,local}/*.real.test.ts' },
   { on: ['redis'], files: 'packages/{cache,local/redis}/*.real.test.ts' },
   { on: ['postgres', 'redis'], files: 'packages/servers/*.real.test.ts' },
   { on: ['sqs'], files: 'packages/local/queue/*.real.test.ts' },

@@ -1,13 +1,9 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { fileURLToPath } from 'node:url'
 import { hashKey } from '@twofold/operation/read-caller.ts'
 import { readMigrations } from '@twofold/postgres/migrate.ts'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
-import { bare } from '../../tests/process.ts'
+import { migrateOn } from './migrate.fixture.ts'
 import { type TestDatabase, testDatabase } from './sql/fixture.ts'
 
-const COMMAND = fileURLToPath(new URL('migrate.ts', import.meta.url))
 vi.setConfig({ testTimeout: 120_000 })
 
 let database: TestDatabase
@@ -17,26 +13,7 @@ beforeAll(async () => {
 })
 afterAll(() => Promise.all([database.close(), elsewhere.close()]))
 
-async function migrate(args: string[], variables: Record<string, string> = {}) {
-  const told = {
-    DATABASE_URL: database.url,
-    DATABASE_HTTP_URL: database.fetchEndpoint,
-    DATABASE_OWNER_URL: database.owner.url,
-    EMBEDDING_MODEL: 'openai:text-embedding-3-small',
-    OPENAI_API_KEY: 'none is asked',
-    ...variables,
-  }
-  const child = spawn(process.execPath, [COMMAND, ...args], { env: { ...bare(), ...told }, stdio: ['ignore', 'pipe', 'pipe'] })
-  let [out, err] = ['', '']
-  child.stdout.setEncoding('utf8').on('data', (text) => {
-    out += text
-  })
-  child.stderr.setEncoding('utf8').on('data', (text) => {
-    err += text
-  })
-  const [code] = await once(child, 'close')
-  return { code, out, err }
-}
+const migrate = (args: readonly string[], variables?: Record<string, string>) => migrateOn(database, args, variables)
 
 test('an empty database gets every migration, the index of its model and its first key; again there is nothing to do', async () => {
   const first = await migrate(['--tenant', 'acme'])
