@@ -116,7 +116,8 @@ export function cases(stage: Stage, sites: readonly Site[], tamperer: Tamperer):
   }
 
   /** What a user does meanwhile, and what is true then. */
-  async function goOn(tenant: Tenant, world: World, { about, later }: Scene, meanwhile: Meanwhile): Promise<World> {
+  async function goOn(tenant: Tenant, world: World, scene: Scene, meanwhile: Meanwhile): Promise<World> {
+    const { about, later } = scene
     const must = async (asked: Parameters<Tenant['ask']>[0]) => {
       const { status, json } = await tenant.ask(asked)
       assert(status < 300, `${asked.method} ${asked.path} was answered ${status}: ${JSON.stringify(json)}`)
@@ -132,6 +133,9 @@ export function cases(stage: Stage, sites: readonly Site[], tamperer: Tamperer):
       return erased(world, known.id)
     }
     if (known.deleted) {
+      // What a policy ended is deleted by the sweep, as a version of its own; restored before, it would be one version less.
+      const [ended] = await stage.owner('select 1 from twofold.memories where id = $1::uuid and deleted_at is null', [known.id])
+      if (ended) await sweep(tenant, scene)
       await must(restoring(n, known.id))
       return revised(world, known.id, { deleted: false, by: undefined })
     }
