@@ -46,17 +46,22 @@ export async function* fill(
 ): AsyncGenerator<Filled> {
   const read = (at: string) => {
     const reading = readSettled(deps, tenant, at)
-    // Whoever stops here leaves it alone.
+    // It may fail before it is waited for.
     reading.catch(() => undefined)
     return reading
   }
   let next: ReturnType<typeof read> | null = read(cursor || `${ORDER[0]}:${FIRST}`)
-  while (next) {
-    const page: Page = await next
-    next = page.cursor === null ? null : read(page.cursor)
-    const left = await write(deps, tenant, page.rows, { generations: [generation], session, ...limits })
-    const memories = page.rows.filter(({ kind }) => kind === 'memory').length
-    yield { cursor: page.cursor, rows: page.rows.length, memories, left }
+  try {
+    while (next) {
+      const page: Page = await next
+      next = page.cursor === null ? null : read(page.cursor)
+      const left = await write(deps, tenant, page.rows, { generations: [generation], session, ...limits })
+      const memories = page.rows.filter(({ kind }) => kind === 'memory').length
+      yield { cursor: page.cursor, rows: page.rows.length, memories, left }
+    }
+  } finally {
+    // Nothing goes on behind the back of whoever stops here.
+    await next?.catch(() => undefined)
   }
 }
 
