@@ -31,7 +31,7 @@ const OF_DEVELOPMENT = ['local', 'servers', 'bench']
 
 /** Which packages speak to the world outside, and the only place for each. */
 const DRIVERS: readonly [RegExp, RegExp][] = [
-  [/^@neondatabase\//, /^packages\/postgres\//],
+  [/^(@neondatabase\/|pg-types$)/, /^packages\/postgres\//],
   [/^neo4j-driver/, /^packages\/(graph\/neo4j|servers|bench)\//],
   [/^@upstash\//, /^packages\/cache\//],
   [/^prom-client$/, /^packages\/telemetry\//],

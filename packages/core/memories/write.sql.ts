@@ -128,7 +128,7 @@ export const relabelEmbeddings = (ids: readonly string[]): Statement => sql`
 
 /**
  * Makes the words of the current versions searchable, where they are there to be found. What a memory's words have in common
- * is made once for each memory (`offset 0`): made for each word, it took longer than writing them.
+ * is made once for each memory (`offset 0`), which the planner would otherwise do for each word: 13,195 times for 200 chunks.
  */
 export const insertPostings = (ids: readonly string[]): Statement => sql`
   insert into postings (tenant_id, term, subject, row, count, length)
