@@ -46,25 +46,28 @@ export async function makeHome(): Promise<{ path: string; remove(): Promise<void
   return { path, remove: () => rm(path, { recursive: true, force: true }) }
 }
 
+/** A script of the product in a process of its own, with these variables alone: what it said, once it has ended. */
+export function run(script: string, args: readonly string[], variables: Record<string, string> = {}) {
+  const child = spawn(process.execPath, [script, ...args], { env: { ...bare(), ...variables }, stdio: ['ignore', 'pipe', 'pipe'] })
+  const said = { stdout: '', stderr: '' }
+  for (const stream of ['stdout', 'stderr'] as const)
+    child[stream].setEncoding('utf8').on('data', (text) => {
+      said[stream] += text
+    })
+  const ended = once(child, 'close').then(([code, signal]): Ended => ({ code, signal, ...said }))
+  return { child, said, ended }
+}
+
 /** A process that may not come up: what it said when it ended. */
 export function launch(variables: Record<string, string>): { child: ChildProcess; ready: Promise<string | null>; ended: Promise<Ended> } {
-  const child = spawn(process.execPath, [START], {
-    env: { ...bare(), PORT: '0', TWOFOLD_API_KEY: KEY, ...variables },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
-  const said = { stdout: '', stderr: '' }
+  const { child, said, ended } = run(START, [], { PORT: '0', TWOFOLD_API_KEY: KEY, ...variables })
   const ready = new Promise<string | null>((resolve) => {
-    child.stdout.setEncoding('utf8').on('data', (text) => {
-      said.stdout += text
+    child.stdout.on('data', () => {
       const url = /^ready (\S+)\n/m.exec(said.stdout)?.[1]
       if (url) resolve(url)
     })
     child.once('close', () => resolve(null))
   })
-  child.stderr.setEncoding('utf8').on('data', (text) => {
-    said.stderr += text
-  })
-  const ended = once(child, 'close').then(([code, signal]) => ({ code, signal, ...said }))
   return { child, ready, ended }
 }
 

@@ -1,9 +1,8 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { run } from './process.ts'
 
 /** What is said before a journey begins; the journeys themselves are tests of their own. */
 
@@ -19,13 +18,7 @@ beforeAll(async () => {
 afterAll(() => stranger.close())
 
 async function smoke(...args: string[]) {
-  const { PATH, HOME } = process.env
-  const child = spawn(process.execPath, [COMMAND, ...args], { env: { PATH, HOME }, stdio: ['ignore', 'ignore', 'pipe'] })
-  let err = ''
-  child.stderr.setEncoding('utf8').on('data', (text) => {
-    err += text
-  })
-  const [code] = await once(child, 'close')
+  const { code, stderr: err } = await run(COMMAND, args).ended
   return { code, err }
 }
 

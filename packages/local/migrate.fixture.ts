@@ -1,7 +1,5 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
-import { bare } from '../../tests/process.ts'
+import { run } from '../../tests/process.ts'
 import type { TestDatabase } from './sql/fixture.ts'
 
 const COMMAND = fileURLToPath(new URL('migrate.ts', import.meta.url))
@@ -16,14 +14,6 @@ export async function migrateOn(database: TestDatabase, args: readonly string[],
     OPENAI_API_KEY: 'none is asked',
     ...variables,
   }
-  const child = spawn(process.execPath, [COMMAND, ...args], { env: { ...bare(), ...told }, stdio: ['ignore', 'pipe', 'pipe'] })
-  let [out, err] = ['', '']
-  child.stdout.setEncoding('utf8').on('data', (text) => {
-    out += text
-  })
-  child.stderr.setEncoding('utf8').on('data', (text) => {
-    err += text
-  })
-  const [code] = await once(child, 'close')
+  const { code, stdout: out, stderr: err } = await run(COMMAND, args, told).ended
   return { code, out, err }
 }

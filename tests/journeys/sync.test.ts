@@ -1,9 +1,7 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { type Client, client } from '../client.ts'
-import { bare, KEY, makeHome, type Process, start } from '../process.ts'
+import { KEY, makeHome, type Process, run, start } from '../process.ts'
 import { openParts } from '../real/parts.ts'
 
 /** What whoever runs it asks from a terminal: do both stores agree, and make them. */
@@ -33,18 +31,7 @@ afterAll(async () => {
 })
 
 async function sync(args: string, variables: Record<string, string> = { TWOFOLD_API_KEY: KEY, TWOFOLD_URL: service.url }) {
-  const child = spawn(process.execPath, [COMMAND, ...args.split(' ')], {
-    env: { ...bare(), ...variables },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
-  let [out, err] = ['', '']
-  child.stdout.setEncoding('utf8').on('data', (text) => {
-    out += text
-  })
-  child.stderr.setEncoding('utf8').on('data', (text) => {
-    err += text
-  })
-  const [code] = await once(child, 'close')
+  const { code, stdout: out, stderr: err } = await run(COMMAND, args.split(' '), variables).ended
   return { code, out, err }
 }
 
