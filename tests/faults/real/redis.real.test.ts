@@ -8,6 +8,8 @@ let it: Scene
 let redis: Store
 beforeAll(async () => {
   it = await scene('postgres', 'redis')
+  // Open until all has been asked that is asked while Redis is away.
+  await it.serve({ BREAKER_RECOVERY_MS: '10000' })
   redis = it.stores.redis as Store
 })
 afterAll(() => it.close())
@@ -66,11 +68,7 @@ test.each([
   expect(await status(it.asks)).toMatchObject({
     status: 'degraded',
     mode: 'normal',
-    stores: {
-      cache: { available: false, healthy: false, breaker: expect.stringMatching(/open$/) },
-      vectorStore: { healthy: true },
-      graphStore: { healthy: true },
-    },
+    stores: { cache: { available: false, healthy: false, breaker: 'open' }, vectorStore: { healthy: true }, graphStore: { healthy: true } },
   })
   await comes()
   expect((await recovered(it.asks)).stores.cache).toMatchObject({ available: true, healthy: true, breaker: 'closed' })
