@@ -1,6 +1,6 @@
 import { byTurns, type Latency, latency } from '@twofold/bench/measure.ts'
 import { eventOf } from '@twofold/functions/calls.fixture.ts'
-import { type Bundle, bundle, bundles } from '../bundle.ts'
+import { type Bundle, bundle } from '../bundle.ts'
 import { type Settings, startContainer } from '../runtime/container.ts'
 import { lambdaFunction } from '../runtime/function.ts'
 
@@ -56,7 +56,7 @@ const settingsOf = async ({ program, folder, variables }: Bench, entry: string) 
 })
 
 /** Starts each of these by turns and gives it its event, so many times, so that whatever else the machine does meanwhile slows each alike. */
-export async function coldStarts(bench: Bench, firsts: readonly First[], rounds: number): Promise<Cold[]> {
+export async function coldStarts(bench: Bench, sizes: readonly Bundle[], firsts: readonly First[], rounds: number): Promise<Cold[]> {
   const settings = await Promise.all(firsts.map(({ entry }) => settingsOf(bench, entry)))
   const seen = firsts.map(() => ({ init: [] as number[], cpu: [] as number[], answered: [] as number[] }))
   // The first round reads the files from the disk.
@@ -74,9 +74,8 @@ export async function coldStarts(bench: Bench, firsts: readonly First[], rounds:
       seen[i]?.answered.push(cpuMs ?? initMs + ms)
     }
   }
-  const made = await bundles(firsts.map(({ entry }) => entry))
   return firsts.map(({ entry }, i) => {
-    const { bytes, started } = made.find((each) => each.entry === entry) as Bundle
+    const { bytes, started } = sizes.find((each) => each.entry === entry) as Bundle
     const { init, cpu, answered } = seen[i] as (typeof seen)[number]
     return { entry, bytes, started, init: latency(init), cpu: latency(cpu), answered: latency(answered) }
   })

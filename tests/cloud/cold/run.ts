@@ -52,13 +52,13 @@ try {
 
 async function measure(bench: Bench, scene: Scene): Promise<Measured> {
   const kinds = await kindsOf()
-  const sizes = await bundles([...kinds.keys()])
+  const sizes = await bundles([EMPTY, ...kinds.keys()])
   const ofKind = (kind: Kind) => sizes.filter(({ entry }) => kinds.get(entry) === kind).sort((a, b) => a.started - b.started)
   const ends = (kind: Kind) => [ofKind(kind)[0], ofKind(kind).at(-1)].flatMap((each) => each?.entry ?? [])
   const files = values.all ? [...kinds.keys()] : [...ends('plain'), ...ends('graph'), ...ends('model')]
   process.stderr.write(`starting ${files.length + 1} functions ${starts} times each\n`)
   const empty = { entry: EMPTY, event: eventOf({ method: 'get', path: '/' }, {}) }
-  const cold = await coldStarts(bench, [empty, ...(await firstsOf(new Set(files), scene))], starts)
+  const cold = await coldStarts(bench, sizes, [empty, ...(await firstsOf(new Set(files), scene))], starts)
   process.stderr.write(`asking two warm functions ${events} times each\n`)
   return {
     date: new Date().toISOString().slice(0, 10),
