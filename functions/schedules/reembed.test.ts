@@ -48,6 +48,26 @@ test('a model that is still down leaves it owed', async () => {
   expect((await receipt(memory)).owed).toEqual(['graph'])
 })
 
+test('a change that was begun before it was made up keeps what was made up', async () => {
+  const { id } = await whileDown(() => tenant.add({ content: 'met Anna with Bert' }))
+  const { db } = here.deps
+  here.deps.db = {
+    ...db,
+    async asCaller(caller, ranges, statements, options) {
+      if (options?.write) {
+        here.deps.db = db
+        await reembed(here.deps)()
+      }
+      return db.asCaller(caller, ranges, statements, options)
+    },
+  }
+  const { json } = await tenant.patch(`/v1/memories/${id}`, { importance: 9 })
+  expect(here.deps.db).toBe(db)
+  expect([json.memory.version, json.memory.importance, json.memory.entities.map((e: any) => e.value)]).toEqual([2, 9, ['Anna', 'Bert']])
+  expect(json.receipt.owed).toEqual(['graph'])
+  expect(await tenant.found({ query: 'met Anna with Bert', mode: 'vector', threshold: 0.9999 })).toEqual([id])
+})
+
 test('what changed meanwhile keeps what the change brought', async () => {
   const { id } = await whileDown(() => tenant.add({ content: 'Anna' }))
   const [, patched] = await Promise.all([reembed(here.deps)(), tenant.patch(`/v1/memories/${id}`, { content: 'Bert' })])

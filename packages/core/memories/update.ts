@@ -181,13 +181,17 @@ export function revising(
   const revived = was.deletedAt !== null
   const retexted = revived || d.toEmbed !== null || d.embedding !== null || was.content !== d.content
   const relinked = revived || JSON.stringify([was.entities, was.relations]) !== JSON.stringify([d.entities, d.relations])
-  // A vector that is still owed stays owed; one that belongs to the same text stays.
-  d.owesEmbedding ||= before.owes_embedding && d.embedding === null
-  d.owesEntities ||= before.owes_entities && d.toExtract === null && was.content === d.content
+  // What is owed for a text that stays is still owed; a vector that belongs to it stays.
+  const stillOwed = {
+    embedding: before.owes_embedding && d.embedding === null && d.toEmbed === null,
+    entities: before.owes_entities && d.toExtract === null && was.content === d.content,
+  }
+  d.owesEmbedding ||= stillOwed.embedding
+  d.owesEntities ||= stillOwed.entities
   return [
     ...(retexted ? [deletePostings(ids)] : []),
     ...(relinked ? upsertEntities([d], now, deps.id) : []),
-    updateMemories([d], writing),
+    updateMemories([{ ...d, stillOwed }], writing),
     ...(d.embedding ? upsertEmbeddings([d], deps.embedder.model, true) : d.owesEmbedding ? [retireEmbeddings(ids)] : []),
     relabelEmbeddings(ids),
     ...(retexted ? [insertPostings(ids)] : []),

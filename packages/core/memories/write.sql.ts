@@ -64,13 +64,21 @@ export const insertMemories = (drafts: readonly Draft[], write: Write, pendingUn
     returning *)
   ${recordVersions(write)}`
 
+/** A next version, and what it was made from. */
+export interface Revised extends Draft {
+  readVersion: number
+  /** What models owed the memory when it was read and owe its next version as well. */
+  stillOwed: { embedding: boolean; entities: boolean }
+}
+
 /**
- * The next version of memories that are still at the version they were read at. Somebody quicker: `version_mismatch`,
- * and the whole list with it, audit row included.
+ * The next version of memories that are still at the version they were read at, and still owed what is to stay owed: making
+ * that up makes no version. Somebody quicker: `version_mismatch`, and the whole list with it, audit row included.
  */
-export const updateMemories = (drafts: readonly (Draft & { readVersion: number })[], write: Write): Statement => sql`
+export const updateMemories = (drafts: readonly Revised[], write: Write): Statement => sql`
   with w as (select * from jsonb_to_recordset(${json(drafts.map(row))}::jsonb) as w ${columns}),
-  seen as (select * from jsonb_to_recordset(${json(drafts.map((d) => ({ id: d.id, version: d.readVersion })))}::jsonb) as s (id uuid, version int)),
+  seen as (select * from jsonb_to_recordset(${json(drafts.map((d) => ({ id: d.id, version: d.readVersion, ...d.stillOwed })))}::jsonb)
+    as s (id uuid, version int, embedding boolean, entities boolean)),
   made as (
     update memories m set key = w.key, type = w.type, kind = w.kind, content = w.content, value = w.value, details = w.details, summary = w.summary,
       importance = w.importance, metadata = w.metadata, tags = w.tags, entities = w.entities, relations = w.relations,
@@ -80,6 +88,7 @@ export const updateMemories = (drafts: readonly (Draft & { readVersion: number }
       owes_embedding = w.owes_embedding, owes_entities = w.owes_entities
     from w join seen s using (id)
     where m.tenant_id = current_tenant() and m.id = any(${drafts.map((d) => d.id)}::uuid[]) and m.id = w.id and m.version = s.version and m.pending_until is null
+      and (m.owes_embedding or not s.embedding) and (m.owes_entities or not s.entities)
     returning m.*),
   guard as (select refuse('version_mismatch', 'The memory has changed since it was read.') from (select count(*) as n from made) c where c.n <> ${drafts.length}),
   versioned as (${recordVersions(write)})
