@@ -10,7 +10,8 @@ export class Flight {
   readonly #clock: Clock
   #busy = 0
   readonly #calls = new Map<Fault['store'], number>()
-  #frozen: { thaw: () => void; commands: number | null } | null = null
+  /** Calls that stand still, and for how many commands the process does. */
+  #frozen: { thaws: (() => void)[]; commands: number | null } | null = null
   #stopped = Promise.withResolvers<'frozen'>()
   #work: Promise<'done'> | null = null
   /** How the work ended. */
@@ -56,7 +57,7 @@ export class Flight {
     const frozen = this.#frozen
     this.#frozen = null
     this.#stopped = Promise.withResolvers()
-    frozen?.thaw()
+    for (const thaw of frozen?.thaws ?? []) thaw()
     return this.#go()
   }
 
@@ -90,7 +91,9 @@ export class Flight {
     if (trouble === null || typeof trouble === 'string' || trouble.side !== side) return
     if ('slow' in trouble) return this.#clock.pass(trouble.slow)
     const { promise, resolve } = Promise.withResolvers<void>()
-    this.#frozen = { thaw: resolve, commands: trouble.freezes }
+    const { thaws, commands } = this.#frozen ?? { thaws: [], commands: 0 }
+    const forGood = commands === null || trouble.freezes === null
+    this.#frozen = { thaws: [...thaws, resolve], commands: forGood ? null : Math.max(commands, trouble.freezes ?? 0) }
     this.#busy--
     this.#still()
     await promise
