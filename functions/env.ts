@@ -1,5 +1,4 @@
 import { Resource } from 'sst/resource'
-import type * as z from 'zod'
 import { probableTypos } from './typos.ts'
 import { DEPLOYMENT, linkOf, NAMES, type Name, type Need, SECRETS, VARIABLES, type Variable } from './variables.ts'
 
@@ -9,7 +8,7 @@ export { INTERVALS } from './variables.ts'
 
 type Variables = Record<string, string | undefined>
 type Table = Record<string, Variable>
-type Read<T extends Table> = { [N in keyof T]: z.output<T[N]['schema']> }
+type Read<T extends Table> = { [N in keyof T]: T[N] extends Variable<infer V> ? V : never }
 export type Env = Read<typeof VARIABLES>
 
 /** What a function is linked to, by name, as SST hands it over. */
@@ -110,14 +109,14 @@ function linked(): Links {
   }
 }
 
-/** One by one: a schema of them all would be compiled for its only use. */
 function read<T extends Table>(table: T, told: Variables, raw: Variables): [Read<T> | null, Bad[]] {
   const good: Record<string, unknown> = {}
   const bad: Bad[] = []
-  for (const [name, { schema, kind }] of Object.entries(table)) {
-    const parsed = schema.safeParse(told[name])
-    if (parsed.success) good[name] = parsed.data
-    else bad.push({ name, was: was(name, told[name] ?? raw[name], kind === 'secret'), allowed: parsed.error.issues[0]?.message ?? '' })
+  for (const [name, { value, kind }] of Object.entries(table)) {
+    const text = told[name]
+    const known = text === undefined ? value.unset : { value: value.read(text) }
+    if (known && (text === undefined || known.value !== undefined)) good[name] = known.value
+    else bad.push({ name, was: was(name, text ?? raw[name], kind === 'secret'), allowed: value.allowed })
   }
   return [bad.length === 0 ? (good as Read<T>) : null, bad]
 }
