@@ -1,5 +1,5 @@
 import { AuditEntry, listAudit, Position } from '@twofold/core/audit/list.ts'
-import { MemoryId, Moment } from '@twofold/core/memories/memory.ts'
+import { MemoryId, Moment } from '@twofold/core/memories/fields.ts'
 import { NamespacePrefix } from '@twofold/core/namespaces/namespace.ts'
 import { cursor, cursorAt, limit, Page } from '@twofold/operation/page.ts'
 import { maxStalenessMs } from '@twofold/operation/staleness.ts'

@@ -1,6 +1,7 @@
 import { completeCommitment } from '@twofold/core/commitments/complete.ts'
 import { Outcome } from '@twofold/core/commitments/create.ts'
-import { MemoryId, Remembered } from '@twofold/core/memories/memory.ts'
+import { MemoryId } from '@twofold/core/memories/fields.ts'
+import { Remembered } from '@twofold/core/memories/memory.ts'
 import { answer } from '@twofold/operation/operation.ts'
 import * as z from 'zod'
 import { lambda } from '../lambda.ts'

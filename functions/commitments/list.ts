@@ -1,5 +1,6 @@
 import { getCommitments } from '@twofold/core/commitments/list.ts'
-import { Memory, Moment, onePlace } from '@twofold/core/memories/memory.ts'
+import { Moment, onePlace } from '@twofold/core/memories/fields.ts'
+import { Memory } from '@twofold/core/memories/memory.ts'
 import { Page } from '@twofold/operation/page.ts'
 import * as z from 'zod'
 import { lambda } from '../lambda.ts'

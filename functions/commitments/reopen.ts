@@ -1,5 +1,6 @@
 import { reopenCommitment } from '@twofold/core/commitments/reopen.ts'
-import { line, MemoryId, Moment, Remembered } from '@twofold/core/memories/memory.ts'
+import { line, MemoryId, Moment } from '@twofold/core/memories/fields.ts'
+import { Remembered } from '@twofold/core/memories/memory.ts'
 import { answer } from '@twofold/operation/operation.ts'
 import * as z from 'zod'
 import { lambda } from '../lambda.ts'

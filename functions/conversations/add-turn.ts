@@ -1,6 +1,6 @@
 import { addTurn as add } from '@twofold/core/conversations/add-turn.ts'
 import { TurnAnswer, TurnInput } from '@twofold/core/conversations/conversation.ts'
-import { Id } from '@twofold/core/memories/memory.ts'
+import { Id } from '@twofold/core/memories/fields.ts'
 import { answer } from '@twofold/operation/operation.ts'
 import { lambda } from '../lambda.ts'
 import { operation } from '../operation.ts'

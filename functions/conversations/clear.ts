@@ -1,5 +1,5 @@
 import { clearConversation } from '@twofold/core/conversations/clear.ts'
-import { Id } from '@twofold/core/memories/memory.ts'
+import { Id } from '@twofold/core/memories/fields.ts'
 import { answer } from '@twofold/operation/operation.ts'
 import * as z from 'zod'
 import { lambda } from '../lambda.ts'

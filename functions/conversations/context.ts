@@ -1,5 +1,5 @@
 import { Context, readContext } from '@twofold/core/conversations/context.ts'
-import { Id } from '@twofold/core/memories/memory.ts'
+import { Id } from '@twofold/core/memories/fields.ts'
 import { maxStalenessMs } from '@twofold/operation/staleness.ts'
 import * as z from 'zod'
 import { lambda } from '../lambda.ts'

@@ -1,6 +1,6 @@
 import { Conversation } from '@twofold/core/conversations/conversation.ts'
 import { readConversation } from '@twofold/core/conversations/read.ts'
-import { Id } from '@twofold/core/memories/memory.ts'
+import { Id } from '@twofold/core/memories/fields.ts'
 import { maxStalenessMs } from '@twofold/operation/staleness.ts'
 import * as z from 'zod'
 import { lambda } from '../lambda.ts'

@@ -1,6 +1,6 @@
 import { Conversation } from '@twofold/core/conversations/conversation.ts'
 import { listConversations } from '@twofold/core/conversations/list.ts'
-import { MemoryId } from '@twofold/core/memories/memory.ts'
+import { MemoryId } from '@twofold/core/memories/fields.ts'
 import { Name } from '@twofold/core/namespaces/namespace.ts'
 import { cursor, cursorAt, limit, Page } from '@twofold/operation/page.ts'
 import { maxStalenessMs } from '@twofold/operation/staleness.ts'

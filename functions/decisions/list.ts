@@ -1,5 +1,6 @@
 import { getDecisions } from '@twofold/core/decisions/list.ts'
-import { Memory, onePlace } from '@twofold/core/memories/memory.ts'
+import { onePlace } from '@twofold/core/memories/fields.ts'
+import { Memory } from '@twofold/core/memories/memory.ts'
 import { Page } from '@twofold/operation/page.ts'
 import * as z from 'zod'
 import { lambda } from '../lambda.ts'

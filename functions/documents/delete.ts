@@ -1,5 +1,5 @@
 import { removeDocument } from '@twofold/core/documents/remove.ts'
-import { MemoryId } from '@twofold/core/memories/memory.ts'
+import { MemoryId } from '@twofold/core/memories/fields.ts'
 import { answer } from '@twofold/operation/operation.ts'
 import * as z from 'zod'
 import { lambda } from '../lambda.ts'

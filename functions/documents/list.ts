@@ -1,6 +1,6 @@
 import { ContentHash, Document, DocumentType, FilePath, STATUSES } from '@twofold/core/documents/document.ts'
 import { listDocuments } from '@twofold/core/documents/list.ts'
-import { Moment, onePlace } from '@twofold/core/memories/memory.ts'
+import { Moment, onePlace } from '@twofold/core/memories/fields.ts'
 import { cursorAt, Page } from '@twofold/operation/page.ts'
 import * as z from 'zod'
 import { lambda } from '../lambda.ts'

@@ -1,5 +1,5 @@
 import { syncDocuments } from '@twofold/core/documents/sync.ts'
-import { MemoryId, onePlace } from '@twofold/core/memories/memory.ts'
+import { MemoryId, onePlace } from '@twofold/core/memories/fields.ts'
 import { Name, Namespace, NamespacePrefix } from '@twofold/core/namespaces/namespace.ts'
 import { cursor, cursorAt } from '@twofold/operation/page.ts'
 import * as z from 'zod'

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import type { RememberInput } from '@twofold/core/memories/memory.ts'
+import type { RememberInput } from '@twofold/core/memories/input.ts'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { type Tenant, type World, world } from '../fixture.ts'
 

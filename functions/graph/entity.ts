@@ -1,6 +1,6 @@
 import { readEntity } from '@twofold/core/entities/read.ts'
 import { EntityNode } from '@twofold/core/graph/node.ts'
-import { MemoryId } from '@twofold/core/memories/memory.ts'
+import { MemoryId } from '@twofold/core/memories/fields.ts'
 import { maxStalenessMs } from '@twofold/operation/staleness.ts'
 import * as z from 'zod'
 import { lambda } from '../lambda.ts'

@@ -1,4 +1,5 @@
-import { Remembered, RememberInput } from '@twofold/core/memories/memory.ts'
+import { RememberInput } from '@twofold/core/memories/input.ts'
+import { Remembered } from '@twofold/core/memories/memory.ts'
 import { type Item, rememberBatch } from '@twofold/core/memories/remember-batch.ts'
 import { answer, MIB } from '@twofold/operation/operation.ts'
 import { parseInput } from '@twofold/operation/read-input.ts'

@@ -1,4 +1,5 @@
-import { Remembered, RememberInput } from '@twofold/core/memories/memory.ts'
+import { RememberInput } from '@twofold/core/memories/input.ts'
+import { Remembered } from '@twofold/core/memories/memory.ts'
 import { remember } from '@twofold/core/memories/remember.ts'
 import { answer } from '@twofold/operation/operation.ts'
 import { lambda } from '../lambda.ts'

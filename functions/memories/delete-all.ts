@@ -1,5 +1,5 @@
+import { MemoryId } from '@twofold/core/memories/fields.ts'
 import { ForgetAll, forgetAll } from '@twofold/core/memories/forget-all.ts'
-import { MemoryId } from '@twofold/core/memories/memory.ts'
 import { answer } from '@twofold/operation/operation.ts'
 import { cursor, cursorAt } from '@twofold/operation/page.ts'
 import * as z from 'zod'

@@ -1,5 +1,6 @@
+import { MemoryId } from '@twofold/core/memories/fields.ts'
 import { forget } from '@twofold/core/memories/forget.ts'
-import { MemoryId, Receipt } from '@twofold/core/memories/memory.ts'
+import { Receipt } from '@twofold/core/memories/memory.ts'
 import { answer } from '@twofold/operation/operation.ts'
 import * as z from 'zod'
 import { lambda } from '../lambda.ts'

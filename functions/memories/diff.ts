@@ -1,5 +1,5 @@
+import { MemoryId, Version } from '@twofold/core/memories/fields.ts'
 import { diff as diffOf } from '@twofold/core/memories/history.ts'
-import { MemoryId, Version } from '@twofold/core/memories/memory.ts'
 import { maxStalenessMs } from '@twofold/operation/staleness.ts'
 import * as z from 'zod'
 import { lambda } from '../lambda.ts'

@@ -1,4 +1,5 @@
-import { MemoryId, Moment, Remembered, Version } from '@twofold/core/memories/memory.ts'
+import { MemoryId, Moment, Version } from '@twofold/core/memories/fields.ts'
+import { Remembered } from '@twofold/core/memories/memory.ts'
 import { read } from '@twofold/core/memories/read.ts'
 import { maxStalenessMs } from '@twofold/operation/staleness.ts'
 import * as z from 'zod'

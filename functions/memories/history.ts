@@ -1,5 +1,5 @@
+import { MemoryId, Version } from '@twofold/core/memories/fields.ts'
 import { history as historyOf } from '@twofold/core/memories/history.ts'
-import { MemoryId, Version } from '@twofold/core/memories/memory.ts'
 import { cursor, cursorAt, limit, Page } from '@twofold/operation/page.ts'
 import { maxStalenessMs } from '@twofold/operation/staleness.ts'
 import * as z from 'zod'

@@ -1,5 +1,6 @@
+import { Id, Key, Kind, MemoryType, Moment, onePlace } from '@twofold/core/memories/fields.ts'
 import { list as listMemories } from '@twofold/core/memories/list.ts'
-import { Id, Key, Kind, Memory, MemoryType, Moment, onePlace } from '@twofold/core/memories/memory.ts'
+import { Memory } from '@twofold/core/memories/memory.ts'
 import { Page } from '@twofold/operation/page.ts'
 import * as z from 'zod'
 import { lambda } from '../lambda.ts'

@@ -1,4 +1,5 @@
-import { type Memory, MemoryId } from '@twofold/core/memories/memory.ts'
+import { MemoryId } from '@twofold/core/memories/fields.ts'
+import type { Memory } from '@twofold/core/memories/memory.ts'
 import { Name, Namespace, NamespacePrefix } from '@twofold/core/namespaces/namespace.ts'
 import { cursor, cursorAt, limit } from '@twofold/operation/page.ts'
 import { maxStalenessMs } from '@twofold/operation/staleness.ts'

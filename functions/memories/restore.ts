@@ -1,4 +1,5 @@
-import { MemoryId, Remembered, Version } from '@twofold/core/memories/memory.ts'
+import { MemoryId, Version } from '@twofold/core/memories/fields.ts'
+import { Remembered } from '@twofold/core/memories/memory.ts'
 import { restore as restoreMemory } from '@twofold/core/memories/restore.ts'
 import { answer } from '@twofold/operation/operation.ts'
 import * as z from 'zod'

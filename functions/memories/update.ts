@@ -1,4 +1,6 @@
-import { Changes, MemoryId, Remembered } from '@twofold/core/memories/memory.ts'
+import { MemoryId } from '@twofold/core/memories/fields.ts'
+import { Changes } from '@twofold/core/memories/input.ts'
+import { Remembered } from '@twofold/core/memories/memory.ts'
 import { update as updateMemory } from '@twofold/core/memories/update.ts'
 import { answer } from '@twofold/operation/operation.ts'
 import { lambda } from '../lambda.ts'

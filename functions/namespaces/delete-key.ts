@@ -1,4 +1,5 @@
-import { Key, Receipt } from '@twofold/core/memories/memory.ts'
+import { Key } from '@twofold/core/memories/fields.ts'
+import { Receipt } from '@twofold/core/memories/memory.ts'
 import { forgetKey } from '@twofold/core/namespaces/forget-key.ts'
 import { Namespace } from '@twofold/core/namespaces/namespace.ts'
 import { answer } from '@twofold/operation/operation.ts'

@@ -1,4 +1,5 @@
-import { Key, Remembered, Version } from '@twofold/core/memories/memory.ts'
+import { Key, Version } from '@twofold/core/memories/fields.ts'
+import { Remembered } from '@twofold/core/memories/memory.ts'
 import { readWhich } from '@twofold/core/memories/read.ts'
 import { holder } from '@twofold/core/namespaces/holder.sql.ts'
 import { Namespace } from '@twofold/core/namespaces/namespace.ts'

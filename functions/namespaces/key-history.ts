@@ -1,5 +1,5 @@
+import { Key, Version } from '@twofold/core/memories/fields.ts'
 import { historyWhich } from '@twofold/core/memories/history.ts'
-import { Key, Version } from '@twofold/core/memories/memory.ts'
 import { holder } from '@twofold/core/namespaces/holder.sql.ts'
 import { Namespace } from '@twofold/core/namespaces/namespace.ts'
 import { cursor, cursorAt, limit, Page } from '@twofold/operation/page.ts'

@@ -1,4 +1,5 @@
-import { Memory, onePlace } from '@twofold/core/memories/memory.ts'
+import { onePlace } from '@twofold/core/memories/fields.ts'
+import { Memory } from '@twofold/core/memories/memory.ts'
 import { getPatterns } from '@twofold/core/patterns/list.ts'
 import { Page } from '@twofold/operation/page.ts'
 import * as z from 'zod'

@@ -1,6 +1,6 @@
 import { syncChanges } from '@twofold/core/consistency/by-itself.ts'
 import { check } from '@twofold/core/consistency/check.ts'
-import type { Difference } from '@twofold/core/consistency/finding.ts'
+import type { Difference } from '@twofold/core/consistency/difference.ts'
 import { takeRun } from '@twofold/core/consistency/run.sql.ts'
 import { type Advanced, advance } from '@twofold/core/consistency/run.ts'
 import { scopeOf } from '@twofold/core/consistency/scope.ts'

@@ -1,6 +1,6 @@
+import { SyncAnswer } from '@twofold/core/consistency/answer.ts'
 import { stopRun } from '@twofold/core/consistency/follow.ts'
-import { SyncAnswer } from '@twofold/core/consistency/sync.ts'
-import { MemoryId } from '@twofold/core/memories/memory.ts'
+import { MemoryId } from '@twofold/core/memories/fields.ts'
 import * as z from 'zod'
 import { lambda } from '../lambda.ts'
 import { operation } from '../operation.ts'

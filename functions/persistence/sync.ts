@@ -1,4 +1,5 @@
-import { SyncAnswer, SyncInput, sync as syncStores } from '@twofold/core/consistency/sync.ts'
+import { SyncAnswer, SyncInput } from '@twofold/core/consistency/answer.ts'
+import { sync as syncStores } from '@twofold/core/consistency/sync.ts'
 import { lambda } from '../lambda.ts'
 import { operation } from '../operation.ts'
 import { graph } from '../parts/graph.ts'

@@ -1,4 +1,4 @@
-import { Id } from '@twofold/core/memories/memory.ts'
+import { Id } from '@twofold/core/memories/fields.ts'
 import { StateKey } from '@twofold/core/sessions/state.ts'
 import { deleteState } from '@twofold/core/sessions/write-state.ts'
 import { answer } from '@twofold/operation/operation.ts'

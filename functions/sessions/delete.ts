@@ -1,4 +1,4 @@
-import { Id } from '@twofold/core/memories/memory.ts'
+import { Id } from '@twofold/core/memories/fields.ts'
 import { deleteSession } from '@twofold/core/sessions/delete.ts'
 import { answer } from '@twofold/operation/operation.ts'
 import * as z from 'zod'

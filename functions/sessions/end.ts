@@ -1,4 +1,4 @@
-import { Id } from '@twofold/core/memories/memory.ts'
+import { Id } from '@twofold/core/memories/fields.ts'
 import { endSession } from '@twofold/core/sessions/end.ts'
 import { SessionAnswer } from '@twofold/core/sessions/session.ts'
 import { answer } from '@twofold/operation/operation.ts'

@@ -1,4 +1,4 @@
-import { Id } from '@twofold/core/memories/memory.ts'
+import { Id } from '@twofold/core/memories/fields.ts'
 import { readState, StateAnswer } from '@twofold/core/sessions/read-state.ts'
 import { StateKey } from '@twofold/core/sessions/state.ts'
 import { maxStalenessMs } from '@twofold/operation/staleness.ts'

@@ -1,4 +1,4 @@
-import { Id } from '@twofold/core/memories/memory.ts'
+import { Id } from '@twofold/core/memories/fields.ts'
 import { readSession } from '@twofold/core/sessions/read.ts'
 import { SessionAnswer } from '@twofold/core/sessions/session.ts'
 import { maxStalenessMs } from '@twofold/operation/staleness.ts'

@@ -1,4 +1,4 @@
-import { Id, Moment } from '@twofold/core/memories/memory.ts'
+import { Id, Moment } from '@twofold/core/memories/fields.ts'
 import { Name } from '@twofold/core/namespaces/namespace.ts'
 import { listSessions, Position } from '@twofold/core/sessions/list.ts'
 import { Session, Status } from '@twofold/core/sessions/session.ts'

@@ -1,4 +1,4 @@
-import { Id } from '@twofold/core/memories/memory.ts'
+import { Id } from '@twofold/core/memories/fields.ts'
 import { StateAnswer } from '@twofold/core/sessions/read-state.ts'
 import { StateKey } from '@twofold/core/sessions/state.ts'
 import { putState } from '@twofold/core/sessions/write-state.ts'

@@ -1,4 +1,4 @@
-import { Id } from '@twofold/core/memories/memory.ts'
+import { Id } from '@twofold/core/memories/fields.ts'
 import { moveSession } from '@twofold/core/sessions/move.ts'
 import { SessionAnswer, Status } from '@twofold/core/sessions/session.ts'
 import { answer } from '@twofold/operation/operation.ts'

@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
-import type { SyncAnswer } from '@twofold/core/consistency/sync.ts'
+import type { SyncAnswer } from '@twofold/core/consistency/answer.ts'
 import { caller } from './call.ts'
 
 const OPERATIONS = ['check', 'repair', 'full', 'rebuild']

@@ -1,5 +1,5 @@
 import { check } from '@twofold/core/consistency/check.ts'
-import type { Difference } from '@twofold/core/consistency/finding.ts'
+import type { Difference } from '@twofold/core/consistency/difference.ts'
 import { repair } from '@twofold/core/consistency/repair.ts'
 import { scopeOf } from '@twofold/core/consistency/scope.ts'
 import { type ProjectDeps, project } from '@twofold/core/graph/project.ts'

@@ -1,4 +1,4 @@
-import type { Difference } from '@twofold/core/consistency/finding.ts'
+import type { Difference } from '@twofold/core/consistency/difference.ts'
 
 /** Things that nobody else of the tenant damages. */
 export interface Victim {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { normalize } from '@twofold/core/entities/entity.ts'
+import { normalize } from '@twofold/core/entities/mentions.ts'
 import type { GraphOptions, GraphPort, GraphSession } from '@twofold/core/graph/port.ts'
 import type { ProjectDeps } from '@twofold/core/graph/project.ts'
 import type { Database, Deps, Settings } from '@twofold/core/ports.ts'

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { beginNightly } from '@twofold/core/consistency/by-itself.ts'
 import { check } from '@twofold/core/consistency/check.ts'
-import type { Difference } from '@twofold/core/consistency/finding.ts'
+import type { Difference } from '@twofold/core/consistency/difference.ts'
 import { dropRetired, RETIRED_MS } from '@twofold/core/consistency/retire.ts'
 import { beginRun, readRun } from '@twofold/core/consistency/run.sql.ts'
 import { type Advanced, advance, goOn } from '@twofold/core/consistency/run.ts'

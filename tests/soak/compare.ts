@@ -5,8 +5,7 @@ import type { ProjectDeps } from '@twofold/core/graph/project.ts'
 import { readGeneration } from '@twofold/core/graph/query.sql.ts'
 import { sql } from '@twofold/core/sql.ts'
 import type { Sweep } from './commands.ts'
-import type { Model } from './model.ts'
-import { edge, nameOf, subjectOf } from './model.ts'
+import { edge, type Model, nameOf, subjectOf } from './model.ts'
 import { vectorOf } from './requests.ts'
 
 type Facts = Record<string, unknown>

@@ -1,5 +1,4 @@
-import type { ChangesInput, MemoryInput, Mention, Related, Request } from './requests.ts'
-import { found } from './requests.ts'
+import { type ChangesInput, found, type MemoryInput, type Mention, type Related, type Request } from './requests.ts'
 
 const DAY = 24 * 3600 * 1000
 /** What both stores know of an entity: spellings of a name are one. */

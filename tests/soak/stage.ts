@@ -1,5 +1,6 @@
+import { SyncInput } from '@twofold/core/consistency/answer.ts'
 import { stopRun } from '@twofold/core/consistency/follow.ts'
-import { SyncInput, sync } from '@twofold/core/consistency/sync.ts'
+import { sync } from '@twofold/core/consistency/sync.ts'
 import { PersistenceError } from '@twofold/core/failures.ts'
 import type { Memory } from '@twofold/core/memories/memory.ts'
 import type { Authorized, Deps } from '@twofold/core/ports.ts'

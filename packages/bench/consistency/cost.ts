@@ -1,5 +1,5 @@
 import { check } from '@twofold/core/consistency/check.ts'
-import type { Difference } from '@twofold/core/consistency/finding.ts'
+import type { Difference } from '@twofold/core/consistency/difference.ts'
 import { truthOfThese } from '@twofold/core/consistency/ledger.sql.ts'
 import { scopeOf } from '@twofold/core/consistency/scope.ts'
 import type { Deps } from '@twofold/core/ports.ts'

@@ -1,7 +1,7 @@
 import type { Caller } from '@twofold/operation/caller.ts'
 import * as z from 'zod'
 import { introduce } from '../keys/introduce.ts'
-import { Moment } from '../memories/memory.ts'
+import { Moment } from '../memories/fields.ts'
 import { inside } from '../namespaces/inside.sql.ts'
 import { below, granted } from '../namespaces/namespace.ts'
 import type { Deps } from '../ports.ts'

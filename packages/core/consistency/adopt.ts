@@ -5,7 +5,7 @@ import { LinksInput, linkNodes } from '../entities/link.ts'
 import type { GraphSession } from '../graph/port.ts'
 import type { Deps } from '../ports.ts'
 import { type Statement, sql } from '../sql.ts'
-import { type Difference, isUuid } from './finding.ts'
+import { type Difference, isUuid } from './difference.ts'
 
 interface Name {
   type: string

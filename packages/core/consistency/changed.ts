@@ -1,8 +1,8 @@
 import { MOST_ROWS } from '../graph/project.ts'
 import { type Statement, sql } from '../sql.ts'
 import { checkThese } from './check.ts'
+import { isOurs } from './difference.ts'
 import { noteDriftOf } from './drift.sql.ts'
-import { isOurs } from './finding.ts'
 import { mendThese } from './look.ts'
 import type { Phase } from './run.ts'
 

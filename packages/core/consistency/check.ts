@@ -3,7 +3,7 @@ import type { ProjectDeps } from '../graph/project.ts'
 import { projectionOf } from '../graph/projection.ts'
 import { readGeneration } from '../graph/query.sql.ts'
 import { compare, digestOf } from './compare.ts'
-import { type Difference, isUuid, plain } from './finding.ts'
+import { type Difference, isUuid, plain } from './difference.ts'
 import {
   type Judged,
   type Known,

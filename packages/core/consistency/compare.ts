@@ -1,7 +1,7 @@
 import { digest } from '../graph/digest.ts'
 import type { Edge, Head, Shown } from '../graph/port.ts'
 import { projectionOf } from '../graph/projection.ts'
-import { type Difference, plain } from './finding.ts'
+import { type Difference, plain } from './difference.ts'
 import type { Judged } from './ledger.sql.ts'
 
 type Named = Pick<Difference, 'kind' | 'what' | 'expected' | 'found'>

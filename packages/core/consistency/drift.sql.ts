@@ -1,5 +1,5 @@
 import { type Statement, sql } from '../sql.ts'
-import type { Difference } from './finding.ts'
+import type { Difference } from './difference.ts'
 import { touches } from './scope.sql.ts'
 import type { Scope } from './scope.ts'
 

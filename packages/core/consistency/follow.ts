@@ -2,10 +2,10 @@ import type { Caller } from '@twofold/operation/caller.ts'
 import { Refusal } from '@twofold/operation/refusal.ts'
 import { granted } from '../namespaces/namespace.ts'
 import type { Deps } from '../ports.ts'
+import { answerOf, type SyncAnswer } from './answer.ts'
 import { askToStop, type RunRow, readRun } from './run.sql.ts'
 import { advance } from './run.ts'
 import { scopeOf } from './scope.ts'
-import { answerOf, type SyncAnswer } from './sync.ts'
 
 /** How a run stands. Refuses `not_found` for one that looks where the key may not. */
 export async function followRun(deps: Deps, caller: Caller, id: string): Promise<SyncAnswer> {

@@ -1,10 +1,9 @@
 import { type Caller, Timings } from '@twofold/operation/caller.ts'
 import { MOST_ROWS } from '../graph/project.ts'
 import { type Statement, sql } from '../sql.ts'
-import { adopt } from './adopt.ts'
 import { BUCKETS, check as compareStores, type Slice } from './check.ts'
+import { type Difference, isOurs } from './difference.ts'
 import { noteDrift, noteRepaired } from './drift.sql.ts'
-import { type Difference, isOurs } from './finding.ts'
 import { repair as repairThese } from './repair.ts'
 import type { Phase, Work } from './run.ts'
 
@@ -49,7 +48,12 @@ export async function mendThese({ deps, tenant, session }: Work, differences: re
 const mend: Mend = async (work, differences) => {
   const { deps, tenant, run, session } = work
   const wanted = run.options.adopt ? differences.filter((one) => one.made) : []
-  const adopted = wanted.length > 0 ? await adopt(deps, await callerOf(work), tenant, wanted, { session }) : new Set<Difference>()
+  let adopted: ReadonlySet<Difference> = new Set()
+  if (wanted.length > 0) {
+    // Loaded by the few who adopt: with it comes all that a caller may make.
+    const { adopt } = await import('./adopt.ts')
+    adopted = await adopt(deps, await callerOf(work), tenant, wanted, { session })
+  }
   const kept = new Set(wanted.filter((one) => !adopted.has(one)))
   const mended = await mendThese(
     work,

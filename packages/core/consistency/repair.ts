@@ -3,7 +3,7 @@ import type { GraphSession, Pruned } from '../graph/port.ts'
 import type { ProjectDeps } from '../graph/project.ts'
 import { readGeneration } from '../graph/query.sql.ts'
 import { showNow } from '../graph/wait.ts'
-import { type Difference, isOurs, isUuid } from './finding.ts'
+import { type Difference, isOurs, isUuid } from './difference.ts'
 import { knownIds, oweAgain, oweUnknown } from './ledger.sql.ts'
 
 export interface Repaired {

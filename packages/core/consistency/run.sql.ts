@@ -1,6 +1,6 @@
 import { type Statement, sql } from '../sql.ts'
+import type { SyncInput } from './answer.ts'
 import type { Finding } from './finding.ts'
-import type { SyncInput } from './sync.ts'
 
 /** What schedules begin, and what a caller may ask for. */
 export type Operation = SyncInput['operation'] | 'incremental' | 'nightly'

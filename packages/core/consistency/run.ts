@@ -1,6 +1,6 @@
 import type { GraphSession } from '../graph/port.ts'
 import type { Deps } from '../ports.ts'
-import type { Difference } from './finding.ts'
+import type { Difference } from './difference.ts'
 import { planOf } from './plan.ts'
 import { type Ending, endRun, leaveRun, noteStep, type RunRow, type RunTerms, takeRun, waitingRuns } from './run.sql.ts'
 import { type Scope, scopeOf } from './scope.ts'

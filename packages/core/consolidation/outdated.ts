@@ -1,4 +1,4 @@
-import { normalize } from '../entities/entity.ts'
+import { normalize } from '../entities/mentions.ts'
 import { byLatest, type Candidate, type Group, mayGo } from './candidate.ts'
 
 /** Relations that somebody has to one thing at a time, as a rule; only a word that says so makes it one. */

@@ -1,6 +1,7 @@
 import { invalid } from '@twofold/operation/refusal.ts'
 import * as z from 'zod'
-import { Content, MAX_CONTENT, Moment, Remembered } from '../memories/memory.ts'
+import { Content, MAX_CONTENT, Moment } from '../memories/fields.ts'
+import { Remembered } from '../memories/memory.ts'
 import { Name } from '../namespaces/namespace.ts'
 import { type Statement, sql } from '../sql.ts'
 

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { Refusal } from '@twofold/operation/refusal.ts'
 import * as z from 'zod'
-import { line, onePlace } from '../memories/memory.ts'
+import { line, onePlace } from '../memories/fields.ts'
 import { Namespace as AnyNamespace, Name } from '../namespaces/namespace.ts'
 import { binaryIn } from './binary.ts'
 

@@ -5,8 +5,8 @@ import { Receipt } from '../memories/memory.ts'
 import type { InSession, Written } from '../memories/remember.ts'
 import type { Deps } from '../ports.ts'
 import { sql } from '../sql.ts'
-import { MAX_ENTITIES } from './entity.ts'
 import { makeExplicit, naming, SubjectEntity, WaitFor } from './explicit.ts'
+import { MAX_ENTITIES } from './mentions.ts'
 import { auditNamed } from './write.sql.ts'
 
 export const EntitiesInput = z.strictObject({ entities: z.array(SubjectEntity).min(1).max(MAX_ENTITIES), waitFor: WaitFor })

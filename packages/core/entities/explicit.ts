@@ -10,7 +10,8 @@ import { insertEntities, type NamedEntity } from '../memories/write.sql.ts'
 import { below, Subject } from '../namespaces/namespace.ts'
 import type { Deps } from '../ports.ts'
 import type { Statement } from '../sql.ts'
-import { EntityName, normalize } from './entity.ts'
+import { EntityName } from './entity.ts'
+import { normalize } from './mentions.ts'
 import { type EntityRow, type Standing, selectNamed } from './write.sql.ts'
 
 /** What names an entity of a tenant. */

@@ -4,8 +4,9 @@ import { EntityNode } from '../graph/node.ts'
 import { Receipt } from '../memories/memory.ts'
 import type { InSession, Written } from '../memories/remember.ts'
 import type { Deps } from '../ports.ts'
-import { Confidence, normalize, RelationType } from './entity.ts'
+import { Confidence, RelationType } from './entity.ts'
 import { makeExplicit, naming, SubjectEntity, WaitFor } from './explicit.ts'
+import { normalize } from './mentions.ts'
 import { auditLinks, type NamedLink, selectLinks, upsertLinks } from './write.sql.ts'
 
 const Properties = z

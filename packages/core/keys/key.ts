@@ -1,6 +1,6 @@
 import { SCOPES } from '@twofold/operation/operation.ts'
 import * as z from 'zod'
-import { Moment } from '../memories/memory.ts'
+import { Moment } from '../memories/fields.ts'
 import { NamespacePrefix } from '../namespaces/namespace.ts'
 
 const Grant = z.union([z.literal('*'), NamespacePrefix], { error: 'must be "*" or a namespace prefix such as user:alice' })

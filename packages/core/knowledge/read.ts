@@ -1,6 +1,6 @@
 import type { Caller } from '@twofold/operation/caller.ts'
 import * as z from 'zod'
-import { normalize } from '../entities/entity.ts'
+import { normalize } from '../entities/mentions.ts'
 import type { Deps } from '../ports.ts'
 import { sql } from '../sql.ts'
 import { containing, namedIn } from './knowledge.sql.ts'

@@ -1,23 +1,7 @@
 import { invalid } from '@twofold/operation/refusal.ts'
-import * as z from 'zod'
 import { dayOf } from '../text/indexed.ts'
+import type { Details } from './memory.ts'
 
-/** What decisions, commitments and patterns have beside the fields of every memory, as it is answered with them. */
-export const Details = z.object({
-  title: z.string().optional(),
-  rationale: z.string().optional(),
-  alternatives: z.array(z.string()).optional(),
-  owner: z.string().optional(),
-  dueAt: z.string().nullish(),
-  status: z.enum(['open', 'completed']).optional(),
-  outcome: z.string().nullish(),
-  completedAt: z.string().nullish(),
-  name: z.string().optional(),
-  description: z.string().optional(),
-  confidence: z.number().nullish(),
-  occurrences: z.number().optional(),
-})
-export type Details = z.infer<typeof Details>
 type Field = keyof Details
 
 const FIELDS = new Map<string, readonly Field[]>([

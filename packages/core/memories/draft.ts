@@ -1,13 +1,15 @@
 import { createHash } from 'node:crypto'
 import { canonical } from '@twofold/operation/json.ts'
 import { invalid } from '@twofold/operation/refusal.ts'
-import { type Entity, mentionsOf, type Relation } from '../entities/entity.ts'
-import { subjectOf } from '../namespaces/namespace.ts'
+import type { Entity, Relation } from '../entities/entity.ts'
+import { mentionsOf } from '../entities/mentions.ts'
+import { placeOf, subjectOf } from '../namespaces/namespace.ts'
 import type { Deps } from '../ports.ts'
 import { contentOf, indexedText } from '../text/indexed.ts'
 import { type Term, terms } from '../text/words.ts'
-import { changedDetails, type Details, textOfDetails } from './details.ts'
-import { type Changes, type Memory, placeOf, type RememberInput } from './memory.ts'
+import { changedDetails, textOfDetails } from './details.ts'
+import type { Changes, RememberInput } from './input.ts'
+import type { Details, Memory } from './memory.ts'
 
 /** A memory about to be written: every default decided, its words counted, what a model still has to add marked. */
 export interface Draft {

@@ -1,4 +1,4 @@
-import { normalize } from '../entities/entity.ts'
+import { normalize } from '../entities/mentions.ts'
 import { countTokens, cutToTokens } from '../text/tokens.ts'
 import type { Memory } from './memory.ts'
 

@@ -1,8 +1,9 @@
 import type { Caller } from '@twofold/operation/caller.ts'
 import type { z } from 'zod'
 import type { Deps } from '../ports.ts'
-import { type Details, textOfDetails } from './details.ts'
-import type { Remembered, RememberKind } from './memory.ts'
+import { textOfDetails } from './details.ts'
+import type { RememberKind } from './input.ts'
+import type { Details, Remembered } from './memory.ts'
 import { type InSession, remember, type Written } from './remember.ts'
 
 /** Remembers something of a kind with fields of its own: as any memory, with a text made from these, and about what it is about. */

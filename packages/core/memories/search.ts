@@ -1,8 +1,9 @@
 import { maxStalenessMs } from '@twofold/operation/staleness.ts'
 import * as z from 'zod'
 import { Name, Namespace, NamespacePrefix } from '../namespaces/namespace.ts'
+import { Kind, MemoryType, Moment, onePlace } from './fields.ts'
 import { BoundedFilter } from './filter.ts'
-import { Kind, Memory, MemoryType, Moment, onePlace } from './memory.ts'
+import { Memory } from './memory.ts'
 
 export const SearchQuery = z
   .strictObject({

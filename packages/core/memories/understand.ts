@@ -1,5 +1,5 @@
 import type { Caller } from '@twofold/operation/caller.ts'
-import { type Mentions, merge, normalize } from '../entities/entity.ts'
+import { type Mentions, merge, normalize } from '../entities/mentions.ts'
 import { ModelError } from '../failures.ts'
 import type { Deps } from '../ports.ts'
 import type { Draft } from './draft.ts'

@@ -1,5 +1,5 @@
 import { markCollectable } from '../entities/collect.sql.ts'
-import { normalize } from '../entities/entity.ts'
+import { normalize } from '../entities/mentions.ts'
 import { raw, type Statement, sql } from '../sql.ts'
 import { terms, tokenizer, withoutAccents } from '../text/words.ts'
 import type { Draft } from './draft.ts'

@@ -1,5 +1,6 @@
 import * as z from 'zod'
-import { Content, Id, Memory, Moment, makesMemory, place, Receipt } from '../memories/memory.ts'
+import { Content, Id, Moment, makesMemory, place } from '../memories/fields.ts'
+import { Memory, Receipt } from '../memories/memory.ts'
 
 const Role = z
   .string()

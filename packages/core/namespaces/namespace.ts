@@ -32,6 +32,10 @@ export const Name = z.string().regex(NAME, 'must be 1 to 255 characters without 
 /** Whom or what a memory is about: the first two segments of its namespace. */
 export const subjectOf = (namespace: string): string => namespace.split(':', 2).join(':')
 
+/** The namespace that a request names, or that of its user. */
+export const placeOf = (input: { namespace?: string; userId?: string }): string | null =>
+  input.namespace ?? (input.userId === undefined ? null : `user:${input.userId}`)
+
 /** Everything in exactly this namespace. U+0001 is the lowest character a string can have, and none may hold it. */
 export const exactly = (namespace: string): Range[] => [{ low: namespace, high: `${namespace}\u0001` }]
 

@@ -1,7 +1,7 @@
 import type { Caller } from '@twofold/operation/caller.ts'
 import { dotted } from '@twofold/operation/json.ts'
 import * as z from 'zod'
-import { Id } from '../memories/memory.ts'
+import { Id } from '../memories/fields.ts'
 import type { Written } from '../memories/remember.ts'
 import type { Deps } from '../ports.ts'
 import { type Statement, sql } from '../sql.ts'

@@ -1,7 +1,7 @@
 import type { Caller } from '@twofold/operation/caller.ts'
 import * as z from 'zod'
 import { introduce } from '../keys/introduce.ts'
-import { MemoryId, Moment } from '../memories/memory.ts'
+import { MemoryId, Moment } from '../memories/fields.ts'
 import { inside } from '../namespaces/inside.sql.ts'
 import { exactly, granted } from '../namespaces/namespace.ts'
 import type { Deps, Range } from '../ports.ts'

@@ -13,15 +13,14 @@ export interface Term {
 const DENSE = String.raw`\p{scx=Han}\p{scx=Hiragana}\p{scx=Katakana}\p{scx=Bopomofo}\p{scx=Hangul}\p{scx=Thai}\p{scx=Lao}\p{scx=Khmer}\p{scx=Myanmar}`
 const LETTER = String.raw`[[\p{L}\p{N}\p{M}]--[[\p{L}\p{M}]&&[${DENSE}]]]`
 const PICTURE = String.raw`\p{Extended_Pictographic}[\p{Emoji_Modifier}\u{FE0F}]*`
-const TOKEN = new RegExp(
-  [
-    String.raw`(?<dense>[[\p{L}\p{M}]&&[${DENSE}]]+)`,
-    // An identifier: words joined by single marks. `C++` and `C#` keep their tail; `10#` is a number.
-    String.raw`(?<word>${LETTER}+(?:[.@_'\-]${LETTER}+)*(?:(?<=\p{L})(?:\+\+|#)(?!${LETTER}))?)`,
-    String.raw`(?<picture>[\u{1F1E6}-\u{1F1FF}]{2}|${PICTURE}(?:\u{200D}${PICTURE})*|\p{So})`,
-  ].join('|'),
-  'gv',
-)
+const TOKEN = [
+  String.raw`(?<dense>[[\p{L}\p{M}]&&[${DENSE}]]+)`,
+  // An identifier: words joined by single marks. `C++` and `C#` keep their tail; `10#` is a number.
+  String.raw`(?<word>${LETTER}+(?:[.@_'\-]${LETTER}+)*(?:(?<=\p{L})(?:\+\+|#)(?!${LETTER}))?)`,
+  String.raw`(?<picture>[\u{1F1E6}-\u{1F1FF}]{2}|${PICTURE}(?:\u{200D}${PICTURE})*|\p{So})`,
+].join('|')
+/** Made by the first text: its sets of characters take 3 ms, and most functions that hold this read no text. */
+let pattern: RegExp | undefined
 const CHARACTER = /\P{M}\p{M}*|\p{M}+/gv
 const PARTS = /[._'\-]|(?<=\p{Ll})(?=\p{Lu})/v
 /** Accents that people leave out when they type: José is found by `jose`. Vowel signs of Indic scripts are not among them. */
@@ -71,10 +70,11 @@ export const withoutAccents = (text: string): string => text.normalize('NFD').re
 
 function* words(text: string): Generator<string> {
   const plain = text.replace(ACCENT_RUN, '$1').normalize('NFKC').replace(/[’ʼ]/g, "'").replace(INVISIBLE, '').replace(CLITIC, '')
-  for (const { groups, 0: token } of plain.matchAll(TOKEN)) {
-    if (groups?.dense) yield* pairs(token)
-    else if (groups?.word) yield* identifier(token)
-    else yield* picture(token)
+  pattern ??= new RegExp(TOKEN, 'gv')
+  for (const { groups, 0: found } of plain.matchAll(pattern)) {
+    if (groups?.dense) yield* pairs(found)
+    else if (groups?.word) yield* identifier(found)
+    else yield* picture(found)
   }
 }
 

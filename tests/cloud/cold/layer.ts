@@ -1,5 +1,6 @@
 import { asRefusal } from '@twofold/core/failures.ts'
-import { Remembered, RememberInput } from '@twofold/core/memories/memory.ts'
+import { RememberInput } from '@twofold/core/memories/input.ts'
+import { Remembered } from '@twofold/core/memories/memory.ts'
 import { lambdaHandler } from '@twofold/operation/http.ts'
 import { operation } from '@twofold/operation/operation.ts'
 import { logger } from '@twofold/telemetry/log.ts'
