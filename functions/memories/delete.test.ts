@@ -155,6 +155,22 @@ describe('If-Match', () => {
 describe('an idempotency key', () => {
   const headers = { 'idempotency-key': 'delete-1' }
 
+  test('is kept for a day from the deletion, however long the process stood still before it', async () => {
+    const { db } = here.deps
+    here.deps.db = {
+      ...db,
+      async asCaller(...asked) {
+        const answer = await db.asCaller(...asked)
+        if (here.deps.db !== db) here.pass(25 * 3_600_000)
+        here.deps.db = db
+        return answer
+      },
+    }
+    expect((await del('?hard=true', { headers })).status).toBe(200)
+    const again = await del('?hard=true', { headers })
+    expect([again.status, again.headers.get('idempotency-replayed')]).toEqual([200, 'true'])
+  })
+
   test.each(['', '?hard=true'])('answers the deletion%s as it first did', async (query) => {
     const first = await del(query, { headers })
     const again = await del(query, { headers })

@@ -65,12 +65,11 @@ const MOST_BYTES = 2_000_000
 export async function forgetAll(deps: Deps, caller: Caller, input: ForgettingAll): Promise<Written<ForgottenAll>> {
   const ranges = rangesOf(input)
   for (;;) {
-    const now = deps.now().toISOString()
-    const { rows } = await deps.db.asCaller(caller, ranges, [chosen(input, ranges, now)])
+    const { rows } = await deps.db.asCaller(caller, ranges, [chosen(input, ranges, deps.now().toISOString())])
     const choice = rows[0][0] as Chosen
     if (input.dryRun) return { answer: { matched: choice.matched, deleted: 0, next: choice.looked_to }, replayed: false }
     try {
-      return { answer: await forgetChosen(deps, caller, ranges, input.hard, choice, now), replayed: false }
+      return { answer: await forgetChosen(deps, caller, ranges, input.hard, choice), replayed: false }
     } catch (error) {
       if (error instanceof Replay) return { answer: answerOf(error.targets), replayed: true }
       if (!(error instanceof Refusal && error.code === 'version_mismatch')) throw error
@@ -118,7 +117,6 @@ async function forgetChosen(
   ranges: readonly Range[],
   hard: boolean,
   { chosen, matched, looked_to }: Chosen,
-  now: string,
 ): Promise<ForgottenAll> {
   const memories = chosen ?? []
   const ids = memories.map(({ id }) => id)
@@ -128,6 +126,8 @@ async function forgetChosen(
   if (ids.length === 0 && !caller.idempotency) return answerOf(targets)
   // Before the rows as well: of a process that dies in between nobody would know which texts were theirs.
   if (hard) await forgetTexts(deps, (await deps.db.asCaller(caller, ranges, [versionsOf(ids)])).rows[0])
+  // Not before that reading: an idempotency key is kept for a day from here.
+  const now = deps.now().toISOString()
   const removal = hard ? erase(ids) : retire(ids, { action: 'memories.delete', reason: null, now })
   const owed = deps.settings.graphEnabled ? [oweMemories(ids, now)] : []
   const statements: Statement[] = [

@@ -31,12 +31,13 @@ export interface Forgetting {
  * `version_mismatch`, and `conflict` for a chunk of a document. The request that deleted it is answered the same when it is sent again.
  */
 export async function forget(deps: Deps, caller: Caller, id: string, options: Forgetting): Promise<Written<Forgotten>> {
+  // Before the rows as well: of a process that dies in between nobody would know which texts were theirs.
+  if (options.hard) await forgetTexts(deps, (await deps.db.asCaller(caller, null, [versionsOf([id])])).rows[0])
+  // Not before that reading: an idempotency key is kept for a day from here.
   const now = deps.now().toISOString()
   const removal = options.hard ? erase([id]) : retire([id], { action: 'memories.delete', reason: null, now })
   const list = statements(deps, caller, id, options, removal, now)
   try {
-    // Before the rows as well: of a process that dies in between nobody would know which texts were theirs.
-    if (options.hard) await forgetTexts(deps, (await deps.db.asCaller(caller, null, [versionsOf([id])])).rows[0])
     const { authorized, rows } = await deps.db.asCaller(caller, null, list, { write: true, repeatable: caller.idempotency !== null })
     const removed = rows[list.indexOf(removal)] as unknown as Removed[]
     const [ledger] = rows.at(-1) as unknown as LedgerRow[]
