@@ -1,4 +1,5 @@
 import type { Need } from '@twofold/functions/variables.ts'
+import { BUNDLING } from './bundling.ts'
 import type { Reach, Reached } from './reach.ts'
 
 /** One function of the cloud, as the code declares it. */
@@ -15,12 +16,12 @@ const MEMORY = { plain: '512 MB', driver: '1024 MB' } as const
 /** What is sent by HTTP alone: no driver is loaded for it. */
 const LIGHT: readonly Need[] = ['queue', 'operator']
 
-/** How every function is made: on arm64 and the newest Node, with what reaches the parts that it needs and nothing else; what it imports by a call is a file that is read then. */
+/** How every function is made: on arm64 and the newest Node, with what reaches the parts that it needs and nothing else. */
 export const functionOf = ({ entry, needs, timeoutMs }: Declared, reach: Reach) => ({
   handler: `${entry}.handler`,
   runtime: 'nodejs24.x' as const,
   architecture: 'arm64' as const,
-  nodejs: { minify: true, splitting: true },
+  nodejs: BUNDLING,
   memory: needs.every((need) => LIGHT.includes(need)) ? MEMORY.plain : MEMORY.driver,
   timeout: secondsOf(timeoutMs),
   logging: { retention: '1 month' as const },

@@ -2,11 +2,9 @@ import { globSync, readFileSync } from 'node:fs'
 import { join, parse } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type BuildOptions, build, type Metafile } from 'esbuild'
+import { BUNDLING } from '../../stacks/bundling.ts'
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
-
-/** What a function asks SST for. */
-export const SPLIT = { minify: true, splitting: true }
 
 /** As SST bundles a function of Node for the cloud; split, the same entry gives the same bytes. */
 const LIKE_SST: BuildOptions = {
@@ -18,8 +16,8 @@ const LIKE_SST: BuildOptions = {
   target: 'es2024',
   mainFields: ['module', 'main'],
   external: ['sharp', 'pg-native'],
-  keepNames: true,
-  minify: SPLIT.minify,
+  ...BUNDLING.esbuild,
+  minify: BUNDLING.minify,
   outExtension: { '.js': '.mjs' },
   banner: {
     js: [
@@ -49,7 +47,7 @@ export interface Bundle {
 /** Bundles a function exactly as SST does, into a folder of its own in `folder`: the path of the module that exports `handler`. */
 export async function bundle(entry: string, folder: string): Promise<string> {
   const outdir = join(folder, entry.replace(/\.ts$/, ''))
-  await build({ ...LIKE_SST, splitting: SPLIT.splitting, sourcemap: 'linked', entryPoints: [entry], outdir })
+  await build({ ...LIKE_SST, splitting: BUNDLING.splitting, sourcemap: 'linked', entryPoints: [entry], outdir })
   return join(outdir, `${parse(entry).name}.mjs`)
 }
 

@@ -7,7 +7,7 @@ import { leaseMs } from '@twofold/functions/schedules/scheduled.ts'
 import { schedules } from '@twofold/functions/schedules/schedules.ts'
 import { linkOf, NAMES, type Name, type Need, SECRETS, VARIABLES } from '@twofold/functions/variables.ts'
 import { describe, expect, inject, test } from 'vitest'
-import { SPLIT } from './bundle.ts'
+import { BUNDLING } from '../../stacks/bundling.ts'
 import { deployed, TOLD } from './deployed.ts'
 import { functionsOf, type Made, made, routesOf } from './made.ts'
 
@@ -35,8 +35,8 @@ describe('every function', () => {
   })
 
   test('is bundled as the bundles of these tests are', () => {
-    const ways = new Set(prod.built.map(({ properties: { minify, splitting } }) => JSON.stringify({ minify, splitting })))
-    expect([...ways]).toEqual([JSON.stringify(SPLIT)])
+    const ways = new Set(prod.built.map(({ properties: { minify, splitting, esbuild } }) => JSON.stringify({ minify, splitting, esbuild })))
+    expect([...ways]).toEqual([JSON.stringify(BUNDLING)])
   })
 
   test('is an operation, a schedule, a queue’s, the one for models, that of the docs’ script or the one for whatever else', () => {
