@@ -125,8 +125,10 @@ describe('a configuration that cannot be used', () => {
     const cloud = { DATABASE_URL, ...MODELS, ...KEY, AWS_LAMBDA_FUNCTION_NAME: 'search' }
     expect(linesOf(() => readEnv(cloud))).toEqual([])
     expect(linesOf(() => readEnv({ ...cloud, EMBEDDING_MODEL: undefined }))).toEqual([
-      expect.stringMatching(/^ {2}EMBEDDING_MODEL is not set; allowed is openai:… or openai-compatible:… in the cloud/),
+      expect.stringMatching(/^ {2}EMBEDDING_MODEL is not set; allowed is openai:…, openai-compatible:… or amazon-bedrock:… in the cloud/),
     ])
+    const bedrock = { EMBEDDING_MODEL: 'amazon-bedrock:amazon.titan-embed-text-v2:0', OPENAI_API_KEY: undefined }
+    expect(linesOf(() => readEnv({ ...cloud, ...bedrock, LANGUAGE_MODEL: 'amazon-bedrock:eu.amazon.nova-lite-v1:0' }))).toEqual([])
     expect(linesOf(() => readEnv({ ...cloud, LANGUAGE_MODEL: 'mistral:large' }))).toEqual([
       expect.stringContaining('LANGUAGE_MODEL is "mistral:large"; allowed is'),
     ])

@@ -129,7 +129,7 @@ function was(name: string, value: string | undefined, secret: boolean): string {
 }
 
 /** The providers of models that the functions' bundles hold. */
-const BUNDLED = /^openai(-compatible)?:/
+const BUNDLED = /^(openai|openai-compatible|amazon-bedrock):/
 
 /** What only shows in several variables together. */
 function together(told: Variables, deployed: boolean, needs: (need: Need) => boolean): Bad[] {
@@ -140,7 +140,10 @@ function together(told: Variables, deployed: boolean, needs: (need: Need) => boo
     const model = told[name] ?? 'embedded'
     if (deployed && !BUNDLED.test(model))
       return [
-        { name, was: was(name, told[name], false), allowed: 'openai:… or openai-compatible:… in the cloud, where no other provider is' },
+        {
+          ...{ name, was: was(name, told[name], false) },
+          allowed: 'openai:…, openai-compatible:… or amazon-bedrock:… in the cloud, where no other provider is',
+        },
       ]
     if (called && model.startsWith('openai:')) return needed('OPENAI_API_KEY', name, `${name} is "${model}"`)
     return called && model.startsWith('openai-compatible:') ? needed('OPENAI_BASE_URL', name, `${name} is "${model}"`) : []

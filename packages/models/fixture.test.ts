@@ -1,5 +1,5 @@
 import { generateText, Output } from 'ai'
-import { afterAll, expect, test } from 'vitest'
+import { afterAll, expect, test, vi } from 'vitest'
 import * as z from 'zod'
 import { providerServer } from './fixture.ts'
 import { openProvider } from './provider.ts'
@@ -16,7 +16,9 @@ const schema = z.object({
 test.each([
   ['openai', 'responses'],
   ['openai-compatible', 'chat'],
+  ['amazon-bedrock', 'converse'],
 ] as const)('answers structured output to the provider %s', async (name, counted) => {
+  vi.stubEnv('AWS_REGION', 'eu-central-1')
   const opened = await openProvider(name, { baseURL: server.url, apiKey: 'test' })
   const { output } = await generateText({
     model: (await opened()).languageModel('test-language'),

@@ -20,7 +20,7 @@ export interface ProviderServer {
   /** Base URL, with `/v1`. */
   url: string
   /** How often each was asked, failures included, and how many texts went to `/embeddings`. */
-  requests: { embeddings: number; texts: number; responses: number; chat: number }
+  requests: { embeddings: number; texts: number; responses: number; chat: number; converse: number }
   /** Every call fails this way until told `null`. */
   fail(mode: Failure | null): void
   /** What is answered to a question for something structured, given the prompt as JSON, until told `null`. Nothing structured: a string. */
@@ -31,14 +31,14 @@ export interface ProviderServer {
 const DIMENSIONS = 64
 
 /**
- * A model provider on 127.0.0.1 that speaks OpenAI's protocol and is deterministic. Embeddings (64 dimensions, or as
+ * A model provider on 127.0.0.1 that speaks OpenAI's protocol, and Amazon Bedrock's, and is deterministic. Embeddings (64 dimensions, or as
  * the request says): texts that share words are near. Structured output: every capitalised word is an entity of type
  * person with confidence 0.9, and two that follow each other in one text are related as `knows`; of texts to consolidate
  * none belong together; and each message is a fact, which is the same as what is known in the same words. `say` puts another
  * answer in the place of the last two.
  */
 export async function providerServer(): Promise<ProviderServer> {
-  const requests = { embeddings: 0, texts: 0, responses: 0, chat: 0 }
+  const requests = { embeddings: 0, texts: 0, responses: 0, chat: 0, converse: 0 }
   let mode: Failure | null = null
   let said: ((asked: any) => unknown) | null = null
 
@@ -55,6 +55,16 @@ export async function providerServer(): Promise<ProviderServer> {
     if (path === '/v1/chat/completions') {
       requests.chat++
       return completion(body, said)
+    }
+    const [, call] = /^\/v1\/model\/[^/]+\/(invoke|converse)$/.exec(path) ?? []
+    if (call === 'invoke') {
+      requests.embeddings++
+      requests.texts++
+      return titan(body)
+    }
+    if (call === 'converse') {
+      requests.converse++
+      return converse(body, said)
     }
     return null
   }
@@ -125,6 +135,9 @@ function embeddings({ model, input, dimensions = DIMENSIONS }: any, mode: Failur
   return { object: 'list', model, data, usage: { prompt_tokens: texts.length, total_tokens: texts.length } }
 }
 
+/** What Amazon's Titan answers on Bedrock: one text a call. */
+const titan = ({ inputText, dimensions = DIMENSIONS }: any) => ({ embedding: vector(inputText, dimensions), inputTextTokenCount: 1 })
+
 type Say = ((asked: any) => unknown) | null
 
 async function response({ model, input, text }: any, said: Say): Promise<unknown> {
@@ -163,6 +176,28 @@ async function completion({ model, messages, response_format }: any, said: Say):
       },
     ],
     usage: { prompt_tokens: 1, completion_tokens: 1, total_tokens: 2 },
+  }
+}
+
+/** On Bedrock what is structured is the input of a tool that the model has to use. */
+async function converse({ messages, toolConfig }: any, said: Say): Promise<unknown> {
+  const tool = toolConfig?.tools[0]?.toolSpec
+  const content = await structured(tool?.inputSchema.json, lastUser(messages), said)
+  const input = parsed(content)
+  const part = tool && input !== undefined ? { toolUse: { toolUseId: 'tool_1', name: tool.name, input } } : { text: content }
+  return {
+    output: { message: { role: 'assistant', content: [part] } },
+    stopReason: 'toolUse' in part ? 'tool_use' : 'end_turn',
+    usage: { inputTokens: 1, outputTokens: 1, totalTokens: 2 },
+    metrics: { latencyMs: 1 },
+  }
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
   }
 }
 

@@ -22,12 +22,15 @@ export function readModel(tag: string): { provider: string; model: string } {
 }
 
 /**
- * The AI SDK's provider of this name. OpenAI's is always there and is loaded by the first call, which not every process makes;
- * others are loaded at once, when their npm package is installed.
+ * The AI SDK's provider of this name. Those of OpenAI, of whatever speaks its protocol and of Amazon Bedrock are always there and
+ * are loaded by the first call, which not every process makes; others are loaded at once, when their npm package is installed.
  */
 export async function openProvider(name: string, options: ProviderOptions): Promise<() => Promise<Provider>> {
   const { baseURL, apiKey, fetch } = options
   if (name === 'openai') return later(async () => (await import('./sdk.ts')).createOpenAI({ baseURL, apiKey, fetch }))
+  // By SigV4 with the credentials of the process, which in Lambda are those of the function's role.
+  if (name === 'amazon-bedrock')
+    return later(async () => (await import('./bedrock.ts')).createAmazonBedrock({ baseURL, apiKey, fetch }) as unknown as Provider)
   if (name === 'openai-compatible') {
     if (!baseURL) throw new Error('The provider openai-compatible needs a base URL: set OPENAI_BASE_URL.')
     const compatible = { name, baseURL, apiKey, fetch, supportsStructuredOutputs: true }

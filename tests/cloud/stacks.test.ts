@@ -188,6 +188,19 @@ describe('a function reaches what it needs and nothing else:', () => {
     expect(new Set([...functions.values()].map(({ inputs }) => inputs.memorySize))).toEqual(new Set([512, 1024]))
   })
 
+  test('models of Bedrock, who calls one, where the stage has its models there', async () => {
+    const { OPENAI_API_KEY: _, ...rest } = TOLD
+    const models = {
+      EMBEDDING_MODEL: 'amazon-bedrock:amazon.titan-embed-text-v2:0',
+      LANGUAGE_MODEL: 'amazon-bedrock:eu.amazon.nova-lite-v1:0',
+    }
+    const functions = [...functionsOf(await deployed('mine', { ...rest, ...models })).values()]
+    const asking = functions.filter(({ allowed }) => allowed.some(({ actions }) => actions.includes('bedrock:InvokeModel')))
+    expect(asking.map(({ handler }) => handler.replace(/\.handler$/, '')).toSorted()).toEqual(
+      needing((needs) => (['embedder', 'extractor', 'language'] as const).some((model) => needs.includes(model))),
+    )
+  }, 180_000)
+
   test('each dead-letter queue, who gives up something', () => {
     expect(who((made) => sends(made, 'IngestDead'))).toEqual(['functions/queues/ingest'])
     expect(who((made) => sends(made, 'SchedulesDead'))).toEqual(

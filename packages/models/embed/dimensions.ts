@@ -10,6 +10,7 @@ export interface Embedding {
 type Shorter = (dimensions: number) => SharedV4ProviderOptions
 
 const openai: Shorter = (dimensions) => ({ openai: { dimensions } })
+const titan: Shorter = (dimensions) => ({ bedrock: { dimensions } })
 const google: Shorter = (dimensions) => ({ google: { outputDimensionality: dimensions } })
 
 /** What common models answer, and how those are asked that can answer shorter vectors. */
@@ -17,6 +18,9 @@ const KNOWN: Record<string, { dimensions: number; shorter?: Shorter }> = {
   'openai:text-embedding-3-small': { dimensions: 1536, shorter: openai },
   'openai:text-embedding-3-large': { dimensions: 3072, shorter: openai },
   'openai:text-embedding-ada-002': { dimensions: 1536 },
+  'amazon-bedrock:amazon.titan-embed-text-v2:0': { dimensions: 1024, shorter: titan },
+  'amazon-bedrock:cohere.embed-english-v3': { dimensions: 1024 },
+  'amazon-bedrock:cohere.embed-multilingual-v3': { dimensions: 1024 },
   'google:gemini-embedding-001': { dimensions: 3072, shorter: google },
   'mistral:mistral-embed': { dimensions: 1024 },
   'cohere:embed-english-v3.0': { dimensions: 1024 },

@@ -1,5 +1,5 @@
 import { ModelError } from '@twofold/core/failures.ts'
-import { afterAll, afterEach, expect, test } from 'vitest'
+import { afterAll, afterEach, expect, test, vi } from 'vitest'
 import { type Failure, providerServer } from '../fixture.ts'
 import { makeEmbedder } from './make.ts'
 
@@ -10,7 +10,10 @@ const embed = (texts: string[], signal = new AbortController().signal) => embedd
 const cosine = (a?: Float32Array, b?: Float32Array) =>
   (a as Float32Array).reduce((sum, x, i) => sum + x * ((b as Float32Array)[i] as number), 0)
 
-afterEach(() => server.fail(null))
+afterEach(() => {
+  server.fail(null)
+  vi.unstubAllEnvs()
+})
 afterAll(() => server.close())
 
 test('gives unit vectors in the order asked, nearer where words are shared', async () => {
@@ -93,6 +96,36 @@ test('speaks to whatever is compatible with OpenAI', async () => {
   const compatible = await makeEmbedder({ model: 'openai-compatible:some/model:latest', dimensions: 64, ...reach })
   const [vector] = await compatible.embed(['Anna lives in Lisbon'], { signal: new AbortController().signal, priority: 'interactive' })
   expect(vector).toEqual((await embed(['Anna lives in Lisbon']))[0])
+})
+
+test('speaks to Amazon Bedrock with the credentials of the process, a text a call where a model takes no more', async () => {
+  vi.stubEnv('AWS_REGION', 'eu-central-1')
+  vi.stubEnv('AWS_ACCESS_KEY_ID', 'AKIAEXAMPLE')
+  vi.stubEnv('AWS_SECRET_ACCESS_KEY', 'secret')
+  vi.stubEnv('AWS_SESSION_TOKEN', 'of the role')
+  const signed = new Set<string | null>()
+  const bedrock = await makeEmbedder({
+    model: 'amazon-bedrock:amazon.titan-embed-text-v2:0',
+    dimensions: 256,
+    baseURL: server.url,
+    fetch(url, init) {
+      const headers = new Headers(init?.headers)
+      signed.add(`${headers.get('authorization')?.split('/')[0]} ${headers.get('x-amz-security-token')}`)
+      return fetch(url, init)
+    },
+  })
+  const before = server.requests.embeddings
+  const texts = Array.from({ length: 20 }, (_, i) => `text ${i}`)
+  const vectors = await bedrock.embed(texts, { signal: new AbortController().signal, priority: 'background' })
+  expect([server.requests.embeddings - before, [...signed]]).toEqual([20, ['AWS4-HMAC-SHA256 Credential=AKIAEXAMPLE of the role']])
+  expect(vectors.map((vector) => vector.length)).toEqual(texts.map(() => 256))
+  const [seventh] = await bedrock.embed(['text 7'], { signal: new AbortController().signal, priority: 'interactive' })
+  expect(vectors[7]).toEqual(seventh)
+  server.fail('server-error')
+  await expect(bedrock.embed(['text'], { signal: new AbortController().signal, priority: 'interactive' })).rejects.toMatchObject({
+    message: 'embedding (HTTP 500) failed',
+    retryable: true,
+  })
 })
 
 test.each<[Parameters<typeof makeEmbedder>[0], string]>([

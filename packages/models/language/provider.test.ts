@@ -1,5 +1,5 @@
 import { ModelError } from '@twofold/core/failures.ts'
-import { afterAll, afterEach, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, describe, expect, test, vi } from 'vitest'
 import { type Failure, providerServer } from '../fixture.ts'
 import { makeLanguage } from './make.ts'
 import { providerLanguage } from './provider.ts'
@@ -10,28 +10,33 @@ const open = (model = 'openai:gpt-test') => providerLanguage({ model, baseURL: s
 const text = (number: number, text: string) => ({ number, text, speaker: null, at: null })
 
 afterEach(() => {
+  vi.unstubAllEnvs()
   server.fail(null)
   server.say(null)
 })
 afterAll(() => server.close())
 
-test.each(['openai:gpt-test', 'openai-compatible:any:8b'])('asks %s which texts are one', async (model) => {
-  let asked: any
-  server.say((question) => {
-    asked = question
-    return { groups: [{ keep: 2, merge: [1], reason: 'contradiction' }] }
-  })
-  const language = await open(model)
-  const texts = [{ ...text(1, 'lives in Rome'), speaker: 'Alice', at: '2025-01-01T00:00:00.000Z' }, text(2, 'has moved to Paris')]
-  expect([language.model, await language.judge(texts, { signal: soon() })]).toEqual([
-    model,
-    [{ keep: 2, merge: [1], reason: 'contradiction' }],
-  ])
-  expect(asked.texts).toEqual([
-    { number: 1, text: 'lives in Rome', speaker: 'Alice', at: '2025-01-01T00:00:00.000Z' },
-    { number: 2, text: 'has moved to Paris' },
-  ])
-})
+test.each(['openai:gpt-test', 'openai-compatible:any:8b', 'amazon-bedrock:eu.amazon.nova-lite-v1:0'])(
+  'asks %s which texts are one',
+  async (model) => {
+    vi.stubEnv('AWS_REGION', 'eu-central-1')
+    let asked: any
+    server.say((question) => {
+      asked = question
+      return { groups: [{ keep: 2, merge: [1], reason: 'contradiction' }] }
+    })
+    const language = await open(model)
+    const texts = [{ ...text(1, 'lives in Rome'), speaker: 'Alice', at: '2025-01-01T00:00:00.000Z' }, text(2, 'has moved to Paris')]
+    expect([language.model, await language.judge(texts, { signal: soon() })]).toEqual([
+      model,
+      [{ keep: 2, merge: [1], reason: 'contradiction' }],
+    ])
+    expect(asked.texts).toEqual([
+      { number: 1, text: 'lives in Rome', speaker: 'Alice', at: '2025-01-01T00:00:00.000Z' },
+      { number: 2, text: 'has moved to Paris' },
+    ])
+  },
+)
 
 test('asks what is worth knowing of messages beside what is known', async () => {
   const language = await open()
