@@ -1,4 +1,5 @@
-import { DocumentAnswer, DocumentInput } from '@twofold/core/documents/document.ts'
+import { DocumentAnswer } from '@twofold/core/documents/document.ts'
+import { DocumentInput } from '@twofold/core/documents/input.ts'
 import { putDocument } from '@twofold/core/documents/put.ts'
 import { answer, MIB } from '@twofold/operation/operation.ts'
 import { lambda } from '../lambda.ts'

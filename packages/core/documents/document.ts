@@ -1,14 +1,9 @@
 import { createHash } from 'node:crypto'
 import { Refusal } from '@twofold/operation/refusal.ts'
 import * as z from 'zod'
-import { line, onePlace } from '../memories/fields.ts'
-import { Namespace as AnyNamespace, Name } from '../namespaces/namespace.ts'
-import { binaryIn } from './binary.ts'
 
 /** The most that a document may hold, in bytes of UTF-8. */
 export const MOST_BYTES = 4 * 1024 * 1024
-/** Every chunk carries the metadata of its document. */
-const MOST_METADATA = 8192
 
 export const STATUSES = ['pending', 'synced', 'failed', 'stale'] as const
 
@@ -42,12 +37,6 @@ export type Document = z.infer<typeof Document>
 export const DocumentAnswer = z.object({ document: Document })
 export type DocumentAnswer = z.infer<typeof DocumentAnswer>
 
-/** A document stays until it is deleted, and so do its chunks. */
-const Namespace = AnyNamespace.refine(
-  (namespace) => !namespace.startsWith('temp:'),
-  'must not be temporary: documents stay until they are deleted',
-)
-
 export const FilePath = z
   .string()
   .regex(/^(?=.*\S)[^\p{Cc}\p{Cs}]{1,1000}$/u, 'must be 1 to 1000 characters, not blank, without control characters')
@@ -55,42 +44,6 @@ export const DocumentType = z
   .string()
   .regex(/^[a-z0-9][a-z0-9.+_-]{0,39}$/, 'must be 1 to 40 lower-case letters, digits or any of . + _ -, such as markdown or text')
 export const ContentHash = z.string().regex(/^[0-9a-f]{64}$/, 'must be a SHA-256 in 64 hexadecimal digits')
-
-export const DocumentInput = z
-  .strictObject({
-    namespace: Namespace.optional(),
-    userId: Name.optional(),
-    filePath: FilePath.meta({ description: 'Names the document inside its namespace.' }),
-    title: line(500),
-    documentType: DocumentType.optional().meta({
-      description:
-        'markdown is cut at its headings and blocks, anything else at its paragraphs. Told by the name of the file when it is left out.',
-    }),
-    content: z
-      .string()
-      .superRefine((content, context) => {
-        const binary = binaryIn(content)
-        if (binary !== null) context.addIssue({ code: 'custom', message: `must be text: ${binary}` })
-      })
-      .meta({ description: `At most ${MOST_BYTES} bytes in UTF-8.` }),
-    metadata: z
-      .record(z.string().max(255), z.json())
-      .refine(
-        (metadata) => Buffer.byteLength(JSON.stringify(metadata)) <= MOST_METADATA,
-        `must be at most ${MOST_METADATA} bytes of JSON: every chunk carries it`,
-      )
-      .refine((metadata) => !Object.hasOwn(metadata, 'document'), {
-        path: ['document'],
-        message: 'is taken: chunks say there which document they are of',
-      })
-      .optional(),
-  })
-  .superRefine((input, context) => {
-    onePlace(input, context)
-    if (input.namespace === undefined && input.userId === undefined)
-      context.addIssue({ code: 'custom', path: ['namespace'], message: 'is required, or userId in its place' })
-  })
-export type DocumentInput = z.infer<typeof DocumentInput>
 
 export const noDocument = () => new Refusal('not_found', 'There is no such document.')
 

@@ -12,7 +12,7 @@ import type { Authorized, Deps } from '../ports.ts'
 import { type Statement, sql } from '../sql.ts'
 import { placing } from './chunks.sql.ts'
 import { chunksOf } from './chunks.ts'
-import { type DocumentAnswer, type DocumentInput, MOST_BYTES, sha256, typeOf } from './document.ts'
+import { type DocumentAnswer, MOST_BYTES, sha256, typeOf } from './document.ts'
 import {
   type Before,
   byId,
@@ -27,6 +27,7 @@ import {
   updateDocument,
 } from './documents.sql.ts'
 import { draftsOf, labelOf, owe } from './drafts.ts'
+import type { DocumentInput } from './input.ts'
 import { type Placed, planOf, stepOf } from './plan.ts'
 
 /** Chunks for whose vectors and entities a request waits; of more the schedule makes all. */

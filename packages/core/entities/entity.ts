@@ -3,7 +3,7 @@ import * as z from 'zod'
 /** Types with a meaning of their own; a caller may send another that matches `EntityType`. */
 export const ENTITY_TYPES = ['person', 'organization', 'place', 'project', 'topic', 'product', 'event', 'date', 'other'] as const
 
-const text = (max: number) =>
+export const text = (max: number) =>
   z
     .string()
     .min(1)
@@ -21,7 +21,7 @@ export const Confidence = z.number().min(0).max(1)
 export const EntityName = z.strictObject({ type: EntityType, value: EntityValue })
 export type EntityName = z.infer<typeof EntityName>
 
-const about = z.boolean().optional().meta({ description: 'The memory is about it; more than a mention.' })
+export const about = z.boolean().optional().meta({ description: 'The memory is about it; more than a mention.' })
 
 /** A typed thing a memory mentions, as it is answered. `normalized` names it: two spellings of one name are one entity. */
 export const Entity = z
@@ -34,23 +34,3 @@ export const Relation = z
   .strictObject({ from: EntityName, type: RelationType, to: EntityName, confidence: Confidence })
   .meta({ id: 'Relation' })
 export type Relation = z.infer<typeof Relation>
-
-/** An entity in a request, so that what was answered can be sent back: `normalized` is accepted and computed anew. */
-export const EntityInput = z.strictObject({
-  type: EntityType.optional(),
-  value: EntityValue,
-  normalized: z.string().max(2000).optional(),
-  confidence: Confidence.optional(),
-  source: text(100).optional(),
-  about,
-})
-export type EntityInput = z.infer<typeof EntityInput>
-
-/** A relation in a request; an end may also be the bare value of one of the memory's entities (else it becomes one of type `other`). */
-export const RelationInput = z.strictObject({
-  from: z.union([EntityName, EntityValue]),
-  type: RelationType,
-  to: z.union([EntityName, EntityValue]),
-  confidence: Confidence.optional(),
-})
-export type RelationInput = z.infer<typeof RelationInput>

@@ -1,6 +1,7 @@
 import type { Refusal } from '@twofold/operation/refusal.ts'
 import { describe, expect, test } from 'vitest'
-import { EntityInput, EntityType, RelationInput } from './entity.ts'
+import { EntityType } from './entity.ts'
+import { EntityInput, RelationInput } from './input.ts'
 import { MAX_ENTITIES, mentionsOf, merge, normalize } from './mentions.ts'
 
 const found = (type: string, value: string) => ({ type, value, normalized: normalize(value), confidence: 0.8, source: 'embedded' })

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { invalid } from '@twofold/operation/refusal.ts'
-import type { Entity, EntityInput, EntityName, Relation, RelationInput } from './entity.ts'
+import type { Entity, EntityName, Relation } from './entity.ts'
+import type { EntityInput, RelationInput } from './input.ts'
 
 export const MAX_ENTITIES = 200
 export const MAX_RELATIONS = 200

@@ -1,5 +1,6 @@
 import * as z from 'zod'
-import { Confidence, EntityInput, EntityName, RelationInput } from '../entities/entity.ts'
+import { Confidence, EntityName } from '../entities/entity.ts'
+import { EntityInput, RelationInput } from '../entities/input.ts'
 import { MAX_ENTITIES, MAX_RELATIONS } from '../entities/mentions.ts'
 import { Content, Id, Key, Kind, line, MemoryId, MemoryType, Moment, makesMemory, place, text } from './fields.ts'
 

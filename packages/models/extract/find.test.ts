@@ -1,4 +1,4 @@
-import { EntityInput, RelationInput } from '@twofold/core/entities/entity.ts'
+import { EntityInput, RelationInput } from '@twofold/core/entities/input.ts'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { find } from './find.ts'
