@@ -57,6 +57,15 @@ describe('a change', () => {
     await vectorBelongs('Anna likes tea.')
   })
 
+  test('of anything else leaves what is mentioned where it is', async () => {
+    const rows = () =>
+      here.owner('select xmin::text, entity_id::text from twofold.memory_entities where memory_id = $1 order by entity_id', [memory.id])
+    const before = await rows()
+    expect(before.length).toBe(1)
+    await patch({ importance: 1, metadata: { b: 2 } })
+    expect(await rows()).toEqual(before)
+  })
+
   test('can take away what may be absent', async () => {
     await patch({ summary: 's', speaker: 'Ann', expiresAt: '2999-01-01T00:00:00Z', taskId: 't' })
     const { json } = await patch({ summary: null, speaker: null, expiresAt: null, taskId: null, key: null, value: null })

@@ -1,4 +1,5 @@
 import type { Caller } from '@twofold/operation/caller.ts'
+import { canonical } from '@twofold/operation/json.ts'
 import { Refusal } from '@twofold/operation/refusal.ts'
 import { refuseChunk } from '../documents/belongs.sql.ts'
 import { isUniqueViolation, Replay } from '../failures.ts'
@@ -181,7 +182,8 @@ export function revising(
   const was = before.memory
   const revived = was.deletedAt !== null
   const retexted = revived || d.toEmbed !== null || d.embedding !== null || was.content !== d.content
-  const relinked = revived || JSON.stringify([was.entities, was.relations]) !== JSON.stringify([d.entities, d.relations])
+  // Postgres keeps the fields of what is mentioned in an order of its own.
+  const relinked = revived || canonical([was.entities, was.relations]) !== canonical([d.entities, d.relations])
   // What is owed for a text that stays is still owed; a vector that belongs to it stays.
   const stillOwed = {
     embedding: before.owes_embedding && d.embedding === null && d.toEmbed === null,
