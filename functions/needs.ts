@@ -3,8 +3,10 @@ import type { AnyOperation } from '@twofold/operation/operation.ts'
 import type { Telemetry } from '@twofold/telemetry/telemetry.ts'
 import type { Env } from './env.ts'
 
+/** Ports that ask a model. */
+export const MODELS = ['embedder', 'extractor', 'language'] as const
 /** What not every function needs. Postgres, the cache and the audit all have. */
-export const PORTS = ['graph', 'embedder', 'extractor', 'language', 'queue'] as const
+export const PORTS = ['graph', ...MODELS, 'queue'] as const
 export type Port = (typeof PORTS)[number]
 
 /** What a part stands on. */

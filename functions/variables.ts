@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import type { Port } from './needs.ts'
+import { MODELS, type Port } from './needs.ts'
 
 /** Every variable that the functions read: what it may be, how it reaches them in the cloud, and who of them needs it. */
 
@@ -136,7 +136,7 @@ export const VARIABLES = {
   EMBEDDING_MODEL: setting(or('embedded', model)),
   EMBEDDING_DIMENSIONS: setting(optional(whole(1, 4000))),
   LANGUAGE_MODEL: setting(or('embedded', model)),
-  OPENAI_API_KEY: secret(optional(text), 'embedder', 'extractor', 'language'),
+  OPENAI_API_KEY: secret(optional(text), ...MODELS),
   OPENAI_BASE_URL: setting(web),
   ENABLE_GRAPH_STORE: setting(or(true, flag)),
   ROLLBACK_ON_PARTIAL_FAILURE: setting(or(false, flag)),

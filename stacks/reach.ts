@@ -1,3 +1,4 @@
+import { MODELS } from '@twofold/functions/needs.ts'
 import type { Need } from '@twofold/functions/variables.ts'
 import type { MadeQueue } from './queues.ts'
 import type { Told } from './secrets.ts'
@@ -17,7 +18,7 @@ export type Reach = (needs: readonly Need[]) => Reached
 export const makeReach =
   (told: Told, queues: readonly MadeQueue[]): Reach =>
   (needs) => {
-    const asks = needs.some((need) => MODELS.includes(need)) && inBedrock(told)
+    const asks = MODELS.some((model) => needs.includes(model)) && inBedrock(told)
     const reached: Reached = {
       link: told.secretsOf(needs),
       environment: { ...told.environment },
@@ -32,7 +33,6 @@ export const makeReach =
     }
   }
 
-const MODELS: readonly Need[] = ['embedder', 'extractor', 'language']
 const inBedrock = ({ env: { EMBEDDING_MODEL, LANGUAGE_MODEL } }: Told): boolean =>
   [EMBEDDING_MODEL, LANGUAGE_MODEL].some((model) => model.startsWith('amazon-bedrock:'))
 

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { CALLS, eventOf, filesOfOperations, OPERATOR, type Scene, sceneOf } from '@twofold/functions/calls.fixture.ts'
 import { world } from '@twofold/functions/fixture.ts'
+import { MODELS } from '@twofold/functions/needs.ts'
 import { operations } from '@twofold/functions/operations.ts'
 import { bundles } from '../bundle.ts'
 import { openClient } from '../runtime/client.ts'
@@ -83,7 +84,7 @@ async function kindsOf(): Promise<Map<string, Kind>> {
   return new Map(
     operations.map(({ name, needs }) => {
       const has = (...ports: string[]) => needs.some((part) => ports.includes(part.name))
-      const kind: Kind = has('graph') ? 'graph' : has('embedder', 'extractor', 'language') ? 'model' : 'plain'
+      const kind: Kind = has('graph') ? 'graph' : has(...MODELS) ? 'model' : 'plain'
       return [`functions/${files.get(name)?.file}`, kind]
     }),
   )
