@@ -2,7 +2,7 @@ import { audited } from '@twofold/core/audit/note.ts'
 import type { Deps } from '@twofold/core/ports.ts'
 import { placedFor } from '@twofold/core/tenants/placed.ts'
 import { type Declaration, operation as declare, type Operation } from '@twofold/operation/operation.ts'
-import type { z } from 'zod'
+import type { z } from 'zod-own'
 import { type AnyPart, holding } from './needs.ts'
 
 /**

@@ -1,4 +1,4 @@
-import * as z from 'zod'
+import * as z from 'zod-own'
 import { MODELS, type Port } from './needs.ts'
 
 /** Every variable that the functions read: what it may be, how it reaches them in the cloud, and who of them needs it. */

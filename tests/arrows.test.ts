@@ -21,7 +21,7 @@ test('every file of the house keeps its rules', () => {
   expect(found).toEqual([])
 })
 
-const declared = new Set(['zod', 'hono', 'pg', '@neondatabase/serverless'])
+const declared = new Set(['zod-own', 'hono', 'pg', '@neondatabase/serverless'])
 
 test.each([
   ['packages/operation/a.ts', `import { x } from '@twofold/core/ports.ts'`, 'imports core: no arrow leads from operation there'],
@@ -75,7 +75,8 @@ test.each([
     'imports @neondatabase/serverless, which only ^packages\\/postgres\\/ may',
   ],
   ['packages/core/a.ts', `import _ from 'lodash/fp'`, 'imports lodash, which its package.json does not declare'],
-  ['packages/core/a.ts', `import { z } from 'zod'`, 'imports { z } of zod, and not * as z'],
+  ['packages/core/a.ts', `import { z } from 'zod-own'`, 'imports { z } of zod, and not * as z'],
+  ['packages/core/a.ts', `import type { z } from 'zod'`, 'imports the zod of others, and not zod-own'],
   ['packages/local/wire.ts', 'const key = process.env.KEY', 'reads process.env'],
   ['packages/core/a.ts', 'const { KEY } = process.env', 'reads process.env'],
   ['packages/core/a.ts', `import { env } from 'node:process'`, 'imports an environment'],
@@ -95,7 +96,7 @@ test.each([
 })
 
 test.each([
-  ['packages/core/a.ts', `import { Refusal } from '@twofold/operation/refusal.ts'; import * as z from 'zod'; const at = new Date(0)`],
+  ['packages/core/a.ts', `import { Refusal } from '@twofold/operation/refusal.ts'; import * as z from 'zod-own'; const at = new Date(0)`],
   ['packages/cache/a.ts', `import type { Cache } from '@twofold/core/ports.ts'; import { ModelError } from '@twofold/core/failures.ts'`],
   ['packages/cache/a.ts', `import { type Cache } from '@twofold/core/ports.ts'; const at = Date.now()`],
   ['functions/deps.ts', `import { connect } from '@twofold/postgres/connect.ts'`],

@@ -53,6 +53,11 @@ const GENERATED = ['openapi.json']
 const LOADS_BY_NAME = 'packages/models/provider.ts'
 /** By that name it is one value, so every bundle would hold all of it, messages in fifty languages included: 390 kB. */
 const WHOLE_ZOD = 'imports { z } of zod, and not * as z'
+/**
+ * The SDK of models uses zod by that name. What is ours is a second copy: of one that both reach, functions would load all
+ * as they start, not with the SDK.
+ */
+const SHARED_ZOD = 'imports the zod of others, and not zod-own'
 const SAYS_NOTHING = /(^|[/.-])(utils?|helpers?|managers?|services?|common|misc)([/.-]|$)/
 const LONGEST = 400
 
@@ -135,7 +140,8 @@ function wrongPackage(file: string, { from, typeOnly, names }: Import, declared:
   const found = DRIVERS.filter(([driver, place]) => driver.test(from) && !place.test(file)).map(
     ([, place]) => `imports ${from}, which only ${place.source} may`,
   )
-  if (name === 'zod' && !typeOnly && names.includes('z')) found.push(WHOLE_ZOD)
+  if (name === 'zod') return [...found, SHARED_ZOD]
+  if (name === 'zod-own' && !typeOnly && names.includes('z')) found.push(WHOLE_ZOD)
   if (!typeOnly && !declared.has(name)) found.push(`imports ${name}, which its package.json does not declare`)
   return found
 }

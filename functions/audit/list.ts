@@ -3,7 +3,7 @@ import { MemoryId, Moment } from '@twofold/core/memories/fields.ts'
 import { NamespacePrefix } from '@twofold/core/namespaces/namespace.ts'
 import { cursor, cursorAt, limit, Page } from '@twofold/operation/page.ts'
 import { maxStalenessMs } from '@twofold/operation/staleness.ts'
-import * as z from 'zod'
+import * as z from 'zod-own'
 import { lambda } from '../lambda.ts'
 import { operation } from '../operation.ts'
 

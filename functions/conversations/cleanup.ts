@@ -1,6 +1,6 @@
 import { Cleaned, cleanUp } from '@twofold/core/conversations/cleanup.ts'
 import { answer } from '@twofold/operation/operation.ts'
-import * as z from 'zod'
+import * as z from 'zod-own'
 import { lambda } from '../lambda.ts'
 import { operation } from '../operation.ts'
 

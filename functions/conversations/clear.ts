@@ -1,7 +1,7 @@
 import { clearConversation } from '@twofold/core/conversations/clear.ts'
 import { Id } from '@twofold/core/memories/fields.ts'
 import { answer } from '@twofold/operation/operation.ts'
-import * as z from 'zod'
+import * as z from 'zod-own'
 import { lambda } from '../lambda.ts'
 import { operation } from '../operation.ts'
 

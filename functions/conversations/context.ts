@@ -1,7 +1,7 @@
 import { Context, readContext } from '@twofold/core/conversations/context.ts'
 import { Id } from '@twofold/core/memories/fields.ts'
 import { maxStalenessMs } from '@twofold/operation/staleness.ts'
-import * as z from 'zod'
+import * as z from 'zod-own'
 import { lambda } from '../lambda.ts'
 import { operation } from '../operation.ts'
 

@@ -2,7 +2,7 @@ import { Conversation } from '@twofold/core/conversations/conversation.ts'
 import { readConversation } from '@twofold/core/conversations/read.ts'
 import { Id } from '@twofold/core/memories/fields.ts'
 import { maxStalenessMs } from '@twofold/operation/staleness.ts'
-import * as z from 'zod'
+import * as z from 'zod-own'
 import { lambda } from '../lambda.ts'
 import { operation } from '../operation.ts'
 

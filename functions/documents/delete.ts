@@ -1,7 +1,7 @@
 import { removeDocument } from '@twofold/core/documents/remove.ts'
 import { MemoryId } from '@twofold/core/memories/fields.ts'
 import { answer } from '@twofold/operation/operation.ts'
-import * as z from 'zod'
+import * as z from 'zod-own'
 import { lambda } from '../lambda.ts'
 import { operation } from '../operation.ts'
 import { queue } from '../parts/queue.ts'

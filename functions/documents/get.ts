@@ -2,7 +2,7 @@ import { readDocument, Whole } from '@twofold/core/documents/read.ts'
 import { MemoryId } from '@twofold/core/memories/fields.ts'
 import { cursor, cursorAt, limit } from '@twofold/operation/page.ts'
 import { maxStalenessMs } from '@twofold/operation/staleness.ts'
-import * as z from 'zod'
+import * as z from 'zod-own'
 import { lambda } from '../lambda.ts'
 import { operation } from '../operation.ts'
 

@@ -2,7 +2,7 @@ import { ContentHash, Document, DocumentType, FilePath, STATUSES } from '@twofol
 import { listDocuments } from '@twofold/core/documents/list.ts'
 import { Moment, onePlace } from '@twofold/core/memories/fields.ts'
 import { cursorAt, Page } from '@twofold/operation/page.ts'
-import * as z from 'zod'
+import * as z from 'zod-own'
 import { lambda } from '../lambda.ts'
 import { listingOf, paged } from '../memories/page.ts'
 import { operation } from '../operation.ts'

@@ -2,7 +2,7 @@ import { readEntity } from '@twofold/core/entities/read.ts'
 import { EntityNode } from '@twofold/core/graph/node.ts'
 import { MemoryId } from '@twofold/core/memories/fields.ts'
 import { maxStalenessMs } from '@twofold/operation/staleness.ts'
-import * as z from 'zod'
+import * as z from 'zod-own'
 import { lambda } from '../lambda.ts'
 import { operation } from '../operation.ts'
 

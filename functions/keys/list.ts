@@ -2,7 +2,7 @@ import { ApiKey } from '@twofold/core/keys/key.ts'
 import { listKeys } from '@twofold/core/keys/keys.ts'
 import { cursor, cursorAt, limit, Page } from '@twofold/operation/page.ts'
 import { maxStalenessMs } from '@twofold/operation/staleness.ts'
-import * as z from 'zod'
+import * as z from 'zod-own'
 import { lambda } from '../lambda.ts'
 import { operation } from '../operation.ts'
 

@@ -1,7 +1,7 @@
 import { ApiKey } from '@twofold/core/keys/key.ts'
 import { revoke as revokeKey } from '@twofold/core/keys/keys.ts'
 import { answer } from '@twofold/operation/operation.ts'
-import * as z from 'zod'
+import * as z from 'zod-own'
 import { lambda } from '../lambda.ts'
 import { operation } from '../operation.ts'
 

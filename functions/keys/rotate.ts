@@ -1,7 +1,7 @@
 import { KeyAnswer } from '@twofold/core/keys/key.ts'
 import { rotate as rotateKey } from '@twofold/core/keys/keys.ts'
 import { answer } from '@twofold/operation/operation.ts'
-import * as z from 'zod'
+import * as z from 'zod-own'
 import { lambda } from '../lambda.ts'
 import { operation } from '../operation.ts'
 

@@ -4,7 +4,7 @@ import { type Item, rememberBatch } from '@twofold/core/memories/remember-batch.
 import { answer, MIB } from '@twofold/operation/operation.ts'
 import { parseInput } from '@twofold/operation/read-input.ts'
 import { Refusal } from '@twofold/operation/refusal.ts'
-import * as z from 'zod'
+import * as z from 'zod-own'
 import { lambda } from '../lambda.ts'
 import { operation } from '../operation.ts'
 import { embedder } from '../parts/embedder.ts'

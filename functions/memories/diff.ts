@@ -1,7 +1,7 @@
 import { MemoryId, Version } from '@twofold/core/memories/fields.ts'
 import { diff as diffOf } from '@twofold/core/memories/history.ts'
 import { maxStalenessMs } from '@twofold/operation/staleness.ts'
-import * as z from 'zod'
+import * as z from 'zod-own'
 import { lambda } from '../lambda.ts'
 import { operation } from '../operation.ts'
 

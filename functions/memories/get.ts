@@ -2,7 +2,7 @@ import { MemoryId, Moment, Version } from '@twofold/core/memories/fields.ts'
 import { Remembered } from '@twofold/core/memories/memory.ts'
 import { read } from '@twofold/core/memories/read.ts'
 import { maxStalenessMs } from '@twofold/operation/staleness.ts'
-import * as z from 'zod'
+import * as z from 'zod-own'
 import { lambda } from '../lambda.ts'
 import { operation } from '../operation.ts'
 

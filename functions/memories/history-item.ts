@@ -1,5 +1,5 @@
 import { Memory } from '@twofold/core/memories/memory.ts'
-import * as z from 'zod'
+import * as z from 'zod-own'
 
 /** A version in a history. */
 export const HistoryItem = z.object({

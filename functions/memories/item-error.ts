@@ -1,5 +1,5 @@
 import type { Refusal } from '@twofold/operation/refusal.ts'
-import * as z from 'zod'
+import * as z from 'zod-own'
 
 /** The place of an item that was refused. */
 export const ItemError = z.object({

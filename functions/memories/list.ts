@@ -2,7 +2,7 @@ import { Id, Key, Kind, MemoryType, Moment, onePlace } from '@twofold/core/memor
 import { list as listMemories } from '@twofold/core/memories/list.ts'
 import { Memory } from '@twofold/core/memories/memory.ts'
 import { Page } from '@twofold/operation/page.ts'
-import * as z from 'zod'
+import * as z from 'zod-own'
 import { lambda } from '../lambda.ts'
 import { operation } from '../operation.ts'
 import { listingOf, paged, pageOf } from './page.ts'

@@ -1,7 +1,7 @@
 import { recallBatch } from '@twofold/core/memories/recall.ts'
 import { BatchQuery, SearchResult } from '@twofold/core/memories/search.ts'
 import { MIB } from '@twofold/operation/operation.ts'
-import * as z from 'zod'
+import * as z from 'zod-own'
 import { lambda } from '../lambda.ts'
 import { operation } from '../operation.ts'
 import { embedder } from '../parts/embedder.ts'

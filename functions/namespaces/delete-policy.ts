@@ -1,7 +1,7 @@
 import { NamespacePrefix } from '@twofold/core/namespaces/namespace.ts'
 import { Policy, deletePolicy as remove } from '@twofold/core/namespaces/policy.ts'
 import { answer } from '@twofold/operation/operation.ts'
-import * as z from 'zod'
+import * as z from 'zod-own'
 import { lambda } from '../lambda.ts'
 import { operation } from '../operation.ts'
 

@@ -1,7 +1,7 @@
 import { readSchedule, Schedule } from '@twofold/core/consolidation/schedule.ts'
 import { Namespace } from '@twofold/core/namespaces/namespace.ts'
 import { maxStalenessMs } from '@twofold/operation/staleness.ts'
-import * as z from 'zod'
+import * as z from 'zod-own'
 import { lambda } from '../lambda.ts'
 import { operation } from '../operation.ts'
 

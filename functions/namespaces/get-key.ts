@@ -4,7 +4,7 @@ import { readWhich } from '@twofold/core/memories/read.ts'
 import { holder } from '@twofold/core/namespaces/holder.sql.ts'
 import { Namespace } from '@twofold/core/namespaces/namespace.ts'
 import { maxStalenessMs } from '@twofold/operation/staleness.ts'
-import * as z from 'zod'
+import * as z from 'zod-own'
 import { lambda } from '../lambda.ts'
 import { operation } from '../operation.ts'
 

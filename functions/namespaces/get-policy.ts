@@ -1,7 +1,7 @@
 import { NamespacePrefix } from '@twofold/core/namespaces/namespace.ts'
 import { Policy, readPolicy } from '@twofold/core/namespaces/policy.ts'
 import { maxStalenessMs } from '@twofold/operation/staleness.ts'
-import * as z from 'zod'
+import * as z from 'zod-own'
 import { lambda } from '../lambda.ts'
 import { operation } from '../operation.ts'
 

@@ -1,6 +1,6 @@
 import { putSchedule, Schedule, ScheduleInput } from '@twofold/core/consolidation/schedule.ts'
 import { answer } from '@twofold/operation/operation.ts'
-import * as z from 'zod'
+import * as z from 'zod-own'
 import { lambda } from '../lambda.ts'
 import { operation } from '../operation.ts'
 

@@ -1,5 +1,5 @@
 import { Retried, retryParked as retry } from '@twofold/core/graph/parked.ts'
-import * as z from 'zod'
+import * as z from 'zod-own'
 import { lambda } from '../lambda.ts'
 import { operation } from '../operation.ts'
 import { graph } from '../parts/graph.ts'

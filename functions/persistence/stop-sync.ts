@@ -1,7 +1,7 @@
 import { SyncAnswer } from '@twofold/core/consistency/answer.ts'
 import { stopRun } from '@twofold/core/consistency/follow.ts'
 import { MemoryId } from '@twofold/core/memories/fields.ts'
-import * as z from 'zod'
+import * as z from 'zod-own'
 import { lambda } from '../lambda.ts'
 import { operation } from '../operation.ts'
 

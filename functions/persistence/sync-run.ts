@@ -2,7 +2,7 @@ import { SyncAnswer } from '@twofold/core/consistency/answer.ts'
 import { followRun } from '@twofold/core/consistency/follow.ts'
 import { MemoryId } from '@twofold/core/memories/fields.ts'
 import { maxStalenessMs } from '@twofold/operation/staleness.ts'
-import * as z from 'zod'
+import * as z from 'zod-own'
 import { lambda } from '../lambda.ts'
 import { operation } from '../operation.ts'
 

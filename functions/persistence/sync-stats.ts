@@ -1,6 +1,6 @@
 import { SyncStats, syncStats as statsOf } from '@twofold/core/status/sync-stats.ts'
 import { maxStalenessMs } from '@twofold/operation/staleness.ts'
-import * as z from 'zod'
+import * as z from 'zod-own'
 import { lambda } from '../lambda.ts'
 import { operation } from '../operation.ts'
 import { graph } from '../parts/graph.ts'

@@ -1,7 +1,7 @@
 import { storable } from '@twofold/operation/json.ts'
 import { invalid, Refusal } from '@twofold/operation/refusal.ts'
 import type { SQSRecord } from 'aws-lambda'
-import * as z from 'zod'
+import * as z from 'zod-own'
 
 const name = (most: number) =>
   z

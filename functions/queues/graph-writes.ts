@@ -2,7 +2,7 @@ import { type Outcome, type ProjectDeps, project } from '@twofold/core/graph/pro
 import type { Deps } from '@twofold/core/ports.ts'
 import { placed } from '@twofold/core/tenants/placed.ts'
 import type { SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda'
-import * as z from 'zod'
+import * as z from 'zod-own'
 import { container } from '../container.ts'
 import { graph } from '../parts/graph.ts'
 

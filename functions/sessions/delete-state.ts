@@ -2,7 +2,7 @@ import { Id } from '@twofold/core/memories/fields.ts'
 import { StateKey } from '@twofold/core/sessions/state.ts'
 import { deleteState } from '@twofold/core/sessions/write-state.ts'
 import { answer } from '@twofold/operation/operation.ts'
-import * as z from 'zod'
+import * as z from 'zod-own'
 import { lambda } from '../lambda.ts'
 import { operation } from '../operation.ts'
 

@@ -1,7 +1,7 @@
 import { Id } from '@twofold/core/memories/fields.ts'
 import { deleteSession } from '@twofold/core/sessions/delete.ts'
 import { answer } from '@twofold/operation/operation.ts'
-import * as z from 'zod'
+import * as z from 'zod-own'
 import { lambda } from '../lambda.ts'
 import { operation } from '../operation.ts'
 import { queue } from '../parts/queue.ts'

@@ -2,7 +2,7 @@ import { Id } from '@twofold/core/memories/fields.ts'
 import { readState, StateAnswer } from '@twofold/core/sessions/read-state.ts'
 import { StateKey } from '@twofold/core/sessions/state.ts'
 import { maxStalenessMs } from '@twofold/operation/staleness.ts'
-import * as z from 'zod'
+import * as z from 'zod-own'
 import { lambda } from '../lambda.ts'
 import { operation } from '../operation.ts'
 

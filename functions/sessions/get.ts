@@ -2,7 +2,7 @@ import { Id } from '@twofold/core/memories/fields.ts'
 import { readSession } from '@twofold/core/sessions/read.ts'
 import { SessionAnswer } from '@twofold/core/sessions/session.ts'
 import { maxStalenessMs } from '@twofold/operation/staleness.ts'
-import * as z from 'zod'
+import * as z from 'zod-own'
 import { lambda } from '../lambda.ts'
 import { operation } from '../operation.ts'
 

@@ -4,7 +4,7 @@ import { listSessions, Position } from '@twofold/core/sessions/list.ts'
 import { Session, Status } from '@twofold/core/sessions/session.ts'
 import { cursor, cursorAt, limit, Page } from '@twofold/operation/page.ts'
 import { maxStalenessMs } from '@twofold/operation/staleness.ts'
-import * as z from 'zod'
+import * as z from 'zod-own'
 import { lambda } from '../lambda.ts'
 import { operation } from '../operation.ts'
 

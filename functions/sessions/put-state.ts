@@ -3,7 +3,7 @@ import { StateAnswer } from '@twofold/core/sessions/read-state.ts'
 import { StateKey } from '@twofold/core/sessions/state.ts'
 import { putState } from '@twofold/core/sessions/write-state.ts'
 import { answer } from '@twofold/operation/operation.ts'
-import * as z from 'zod'
+import * as z from 'zod-own'
 import { lambda } from '../lambda.ts'
 import { operation } from '../operation.ts'
 

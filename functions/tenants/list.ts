@@ -1,6 +1,6 @@
 import { listTenants, Tenant } from '@twofold/core/tenants/tenants.ts'
 import { cursor, cursorAt, limit, Page } from '@twofold/operation/page.ts'
-import * as z from 'zod'
+import * as z from 'zod-own'
 import { lambda } from '../lambda.ts'
 import { operation } from '../operation.ts'
 

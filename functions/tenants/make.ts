@@ -1,5 +1,5 @@
 import { makeTenant, Tenant } from '@twofold/core/tenants/tenants.ts'
-import * as z from 'zod'
+import * as z from 'zod-own'
 import { lambda } from '../lambda.ts'
 import { operation } from '../operation.ts'
 

@@ -1,6 +1,6 @@
 import { generateText, Output } from 'ai'
 import { afterAll, expect, test, vi } from 'vitest'
-import * as z from 'zod'
+import * as z from 'zod-own'
 import { providerServer } from './fixture.ts'
 import { openProvider } from './provider.ts'
 

@@ -1,5 +1,5 @@
 import { ModelError } from '@twofold/core/failures.ts'
-import type { z } from 'zod'
+import type { z } from 'zod-own'
 import { type Provider, reasonOf } from './provider.ts'
 
 /** A language model of a provider that may still have to be loaded. */

@@ -1,4 +1,4 @@
-import * as z from 'zod'
+import * as z from 'zod-own'
 import type { JsonSchema } from './fields.ts'
 
 type Io = 'input' | 'output'

@@ -1,4 +1,4 @@
-import * as z from 'zod'
+import * as z from 'zod-own'
 import type { AnyOperation } from './operation.ts'
 
 export type JsonSchema = { [member: string]: any }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { expect, test } from 'vitest'
-import * as z from 'zod'
+import * as z from 'zod-own'
 import { once, serve } from './http.ts'
 import { desk, JSON_KEY, KEY, notes } from './notes.fixture.ts'
 import { operation } from './operation.ts'

@@ -1,4 +1,4 @@
-import { toDotPath } from 'zod/v4/core'
+import { toDotPath } from 'zod-own/v4/core'
 import { type FieldError, invalid } from './refusal.ts'
 
 const DEEPEST = 64

@@ -1,6 +1,6 @@
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client'
 import { describe, expect, test } from 'vitest'
-import * as z from 'zod'
+import * as z from 'zod-own'
 import { serve } from './http.ts'
 import { mcp } from './mcp.ts'
 import { desk, get, KEY, list, notes } from './notes.fixture.ts'

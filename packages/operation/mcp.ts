@@ -6,7 +6,7 @@ import {
   Server,
   WebStandardStreamableHTTPServerTransport,
 } from '@modelcontextprotocol/server'
-import * as z from 'zod'
+import * as z from 'zod-own'
 import type { Caller } from './caller.ts'
 import type { Endpoint } from './http.ts'
 import { parseJson, storable } from './json.ts'

@@ -1,4 +1,4 @@
-import * as z from 'zod'
+import * as z from 'zod-own'
 import type { Caller } from './caller.ts'
 import { type Observation, once, serve } from './http.ts'
 import { answer, type Declare, operation as declare } from './operation.ts'

@@ -1,6 +1,6 @@
 import { Validator } from '@seriousme/openapi-schema-validator'
 import { expect, test } from 'vitest'
-import * as z from 'zod'
+import * as z from 'zod-own'
 import { notes } from './notes.fixture.ts'
 import { openapi } from './openapi.ts'
 import { operation } from './operation.ts'

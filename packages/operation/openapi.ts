@@ -1,5 +1,5 @@
 import { STATUS_CODES } from 'node:http'
-import * as z from 'zod'
+import * as z from 'zod-own'
 import { Components } from './components.ts'
 import { type JsonSchema, placeOf } from './fields.ts'
 import type { AnyOperation } from './operation.ts'

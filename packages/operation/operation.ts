@@ -1,4 +1,4 @@
-import type { z } from 'zod'
+import type { z } from 'zod-own'
 import type { Caller } from './caller.ts'
 
 /** What a key may do. `admin` is everything. */

@@ -1,4 +1,4 @@
-import * as z from 'zod'
+import * as z from 'zod-own'
 
 /** How many items a page holds: 1 to 500, 50 unless told. */
 export const limit = z.int().min(1).max(500).default(50)

@@ -1,4 +1,4 @@
-import type { z } from 'zod'
+import type { z } from 'zod-own'
 import type { Field, Place } from './fields.ts'
 import { dotted, flaw, parseObject } from './json.ts'
 import type { AnyOperation } from './operation.ts'

@@ -1,4 +1,4 @@
-import * as z from 'zod'
+import * as z from 'zod-own'
 
 /** What every read takes: the oldest answer that the caller would have. */
 export const maxStalenessMs = z

@@ -6,7 +6,7 @@ import { project } from '@twofold/core/graph/project.ts'
 import { GraphQuery, queryGraph } from '@twofold/core/graph/query.ts'
 import type { Deps } from '@twofold/core/ports.ts'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import type { z } from 'zod'
+import type { z } from 'zod-own'
 import type { OpenStores, Stores } from './stores.ts'
 import { Clock, callerOf, depsOf, entityId, id, makeKey, makeTenant, type Remembered, remember, type Tenant, watched } from './world.ts'
 

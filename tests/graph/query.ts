@@ -6,7 +6,7 @@ import { GraphQuery, queryGraph as query } from '@twofold/core/graph/query.ts'
 import type { Deps } from '@twofold/core/ports.ts'
 import { sql } from '@twofold/core/sql.ts'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import type { z } from 'zod'
+import type { z } from 'zod-own'
 import type { OpenStores, Stores } from './stores.ts'
 import {
   Clock,

@@ -1,5 +1,5 @@
 import type { Caller } from '@twofold/operation/caller.ts'
-import * as z from 'zod'
+import * as z from 'zod-own'
 import { line, makesMemory } from '../memories/fields.ts'
 import { commitment, RememberKind } from '../memories/input.ts'
 import type { Remembered } from '../memories/memory.ts'

@@ -1,4 +1,4 @@
-import * as z from 'zod'
+import * as z from 'zod-own'
 import { Name, NamespacePrefix } from '../namespaces/namespace.ts'
 import type { Difference } from './difference.ts'
 import { Finding } from './finding.ts'

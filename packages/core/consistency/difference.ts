@@ -1,4 +1,4 @@
-import type * as z from 'zod'
+import type * as z from 'zod-own'
 import type { Pruned } from '../graph/port.ts'
 import type { Finding } from './finding.ts'
 import type { Unknown } from './ledger.sql.ts'

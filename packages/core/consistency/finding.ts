@@ -1,4 +1,4 @@
-import * as z from 'zod'
+import * as z from 'zod-own'
 
 export const KINDS = ['missing', 'stale', 'orphaned', 'duplicate', 'wrong_edge', 'wrong_property'] as const
 

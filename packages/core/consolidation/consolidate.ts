@@ -1,7 +1,7 @@
 import type { Caller } from '@twofold/operation/caller.ts'
 import { cursor, cursorAt } from '@twofold/operation/page.ts'
 import { invalid } from '@twofold/operation/refusal.ts'
-import * as z from 'zod'
+import * as z from 'zod-own'
 import { Replay } from '../failures.ts'
 import { claim } from '../idempotency.ts'
 import { introduce } from '../keys/introduce.ts'

@@ -1,6 +1,6 @@
 import type { Caller } from '@twofold/operation/caller.ts'
 import { invalid, Refusal } from '@twofold/operation/refusal.ts'
-import * as z from 'zod'
+import * as z from 'zod-own'
 import { afterWriting, PersistenceError, Replay } from '../failures.ts'
 import { claim } from '../idempotency.ts'
 import type { Written } from '../memories/remember.ts'

@@ -1,5 +1,5 @@
 import type { Caller } from '@twofold/operation/caller.ts'
-import * as z from 'zod'
+import * as z from 'zod-own'
 import { Replay } from '../failures.ts'
 import { claim, remembering } from '../idempotency.ts'
 import { introduce } from '../keys/introduce.ts'

@@ -1,5 +1,5 @@
 import type { Caller } from '@twofold/operation/caller.ts'
-import * as z from 'zod'
+import * as z from 'zod-own'
 import type { Deps } from '../ports.ts'
 import { sql } from '../sql.ts'
 import { called, type Inside, Turn } from './conversation.ts'

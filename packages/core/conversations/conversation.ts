@@ -1,5 +1,5 @@
 import { invalid } from '@twofold/operation/refusal.ts'
-import * as z from 'zod'
+import * as z from 'zod-own'
 import { Content, MAX_CONTENT, Moment } from '../memories/fields.ts'
 import { Remembered } from '../memories/memory.ts'
 import { Name } from '../namespaces/namespace.ts'

@@ -1,5 +1,5 @@
 import type { Caller } from '@twofold/operation/caller.ts'
-import type { z } from 'zod'
+import type { z } from 'zod-own'
 import { makesMemory } from '../memories/fields.ts'
 import { decision, RememberKind } from '../memories/input.ts'
 import type { Remembered } from '../memories/memory.ts'

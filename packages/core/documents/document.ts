@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { Refusal } from '@twofold/operation/refusal.ts'
-import * as z from 'zod'
+import * as z from 'zod-own'
 
 /** The most that a document may hold, in bytes of UTF-8. */
 export const MOST_BYTES = 4 * 1024 * 1024

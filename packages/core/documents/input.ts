@@ -1,4 +1,4 @@
-import * as z from 'zod'
+import * as z from 'zod-own'
 import { line, onePlace } from '../memories/fields.ts'
 import { Namespace as AnyNamespace, Name } from '../namespaces/namespace.ts'
 import { binaryIn } from './binary.ts'

@@ -1,5 +1,5 @@
 import type { Caller } from '@twofold/operation/caller.ts'
-import * as z from 'zod'
+import * as z from 'zod-own'
 import { GraphStoreError } from '../failures.ts'
 import { Edge, EntityNode, Freshness } from '../graph/node.ts'
 import { readGeneration } from '../graph/query.sql.ts'

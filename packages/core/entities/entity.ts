@@ -1,4 +1,4 @@
-import * as z from 'zod'
+import * as z from 'zod-own'
 
 /** Types with a meaning of their own; a caller may send another that matches `EntityType`. */
 export const ENTITY_TYPES = ['person', 'organization', 'place', 'project', 'topic', 'product', 'event', 'date', 'other'] as const

@@ -1,4 +1,4 @@
-import * as z from 'zod'
+import * as z from 'zod-own'
 import { about, Confidence, EntityName, EntityType, EntityValue, RelationType, text } from './entity.ts'
 
 /** An entity in a request, so that what was answered can be sent back: `normalized` is accepted and computed anew. */

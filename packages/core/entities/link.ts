@@ -1,5 +1,5 @@
 import type { Caller } from '@twofold/operation/caller.ts'
-import * as z from 'zod'
+import * as z from 'zod-own'
 import { EntityNode } from '../graph/node.ts'
 import { Receipt } from '../memories/memory.ts'
 import type { InSession, Written } from '../memories/remember.ts'

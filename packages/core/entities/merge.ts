@@ -1,6 +1,6 @@
 import type { Caller } from '@twofold/operation/caller.ts'
 import { invalid } from '@twofold/operation/refusal.ts'
-import * as z from 'zod'
+import * as z from 'zod-own'
 import { afterWriting, Replay } from '../failures.ts'
 import { EntityNode } from '../graph/node.ts'
 import { claim } from '../idempotency.ts'

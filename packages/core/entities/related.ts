@@ -1,6 +1,6 @@
 import type { Caller } from '@twofold/operation/caller.ts'
 import { Refusal } from '@twofold/operation/refusal.ts'
-import * as z from 'zod'
+import * as z from 'zod-own'
 import { Edge, EntityNode, Freshness, hops } from '../graph/node.ts'
 import { readGeneration } from '../graph/query.sql.ts'
 import { walk } from '../graph/walk.ts'

@@ -1,6 +1,6 @@
 import type { Caller } from '@twofold/operation/caller.ts'
 import { maxStalenessMs } from '@twofold/operation/staleness.ts'
-import * as z from 'zod'
+import * as z from 'zod-own'
 import { EntityType } from '../entities/entity.ts'
 import { entityVisible } from '../entities/visible.sql.ts'
 import { introduce } from '../keys/introduce.ts'

@@ -1,4 +1,4 @@
-import * as z from 'zod'
+import * as z from 'zod-own'
 
 /** A memory in an answer of the graph: what it is, and enough of it to be read; the rest is one GET away. */
 export const MemoryNode = z

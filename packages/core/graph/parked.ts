@@ -1,6 +1,6 @@
 import type { Caller } from '@twofold/operation/caller.ts'
 import { Refusal } from '@twofold/operation/refusal.ts'
-import * as z from 'zod'
+import * as z from 'zod-own'
 import type { Deps } from '../ports.ts'
 import { parkedSince, type StandingRow, standingOf, unpark, unparkVisible } from './parked.sql.ts'
 import type { ProjectDeps } from './project.ts'

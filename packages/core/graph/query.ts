@@ -1,7 +1,7 @@
 import type { Caller } from '@twofold/operation/caller.ts'
 import { Refusal } from '@twofold/operation/refusal.ts'
 import { maxStalenessMs } from '@twofold/operation/staleness.ts'
-import * as z from 'zod'
+import * as z from 'zod-own'
 import { EntityType } from '../entities/entity.ts'
 import { normalize } from '../entities/mentions.ts'
 import { introduce } from '../keys/introduce.ts'

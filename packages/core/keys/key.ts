@@ -1,5 +1,5 @@
 import { SCOPES } from '@twofold/operation/operation.ts'
-import * as z from 'zod'
+import * as z from 'zod-own'
 import { Moment } from '../memories/fields.ts'
 import { NamespacePrefix } from '../namespaces/namespace.ts'
 

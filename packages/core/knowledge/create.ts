@@ -1,5 +1,5 @@
 import type { Caller } from '@twofold/operation/caller.ts'
-import * as z from 'zod'
+import * as z from 'zod-own'
 import { createEntity } from '../entities/create.ts'
 import { linkNodes } from '../entities/link.ts'
 import { normalize } from '../entities/mentions.ts'

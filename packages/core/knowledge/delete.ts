@@ -1,6 +1,6 @@
 import type { Caller } from '@twofold/operation/caller.ts'
 import { Refusal } from '@twofold/operation/refusal.ts'
-import * as z from 'zod'
+import * as z from 'zod-own'
 import { normalize } from '../entities/mentions.ts'
 import { selectAnswers } from '../memories/answer.ts'
 import { redraft } from '../memories/draft.ts'

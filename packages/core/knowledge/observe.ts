@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { Caller } from '@twofold/operation/caller.ts'
 import { Refusal } from '@twofold/operation/refusal.ts'
-import * as z from 'zod'
+import * as z from 'zod-own'
 import { normalize } from '../entities/mentions.ts'
 import { type Item, rememberBatch } from '../memories/remember-batch.ts'
 import type { Deps } from '../ports.ts'

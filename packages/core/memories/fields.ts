@@ -1,4 +1,4 @@
-import * as z from 'zod'
+import * as z from 'zod-own'
 import { Name, Namespace } from '../namespaces/namespace.ts'
 
 /** What fields of requests may hold, whatever is asked for. */

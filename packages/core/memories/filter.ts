@@ -1,4 +1,4 @@
-import * as z from 'zod'
+import * as z from 'zod-own'
 import { type Statement, sql } from '../sql.ts'
 
 /** Conditions on metadata, as callers write them; compiled to SQL over `m.metadata` with every value a parameter. */

@@ -1,6 +1,6 @@
 import type { Caller } from '@twofold/operation/caller.ts'
 import { Refusal } from '@twofold/operation/refusal.ts'
-import * as z from 'zod'
+import * as z from 'zod-own'
 import { noChunk } from '../documents/belongs.sql.ts'
 import { Replay, type ReplayTarget } from '../failures.ts'
 import { claim } from '../idempotency.ts'

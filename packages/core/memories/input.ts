@@ -1,4 +1,4 @@
-import * as z from 'zod'
+import * as z from 'zod-own'
 import { Confidence, EntityName } from '../entities/entity.ts'
 import { EntityInput, RelationInput } from '../entities/input.ts'
 import { MAX_ENTITIES, MAX_RELATIONS } from '../entities/mentions.ts'

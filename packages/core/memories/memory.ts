@@ -1,4 +1,4 @@
-import * as z from 'zod'
+import * as z from 'zod-own'
 import { Entity, Relation } from '../entities/entity.ts'
 import { MemoryType } from './fields.ts'
 

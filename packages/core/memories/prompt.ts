@@ -1,6 +1,6 @@
 import type { Caller } from '@twofold/operation/caller.ts'
 import { maxStalenessMs } from '@twofold/operation/staleness.ts'
-import * as z from 'zod'
+import * as z from 'zod-own'
 import { introduce } from '../keys/introduce.ts'
 import { Name, Namespace, NamespacePrefix } from '../namespaces/namespace.ts'
 import type { Deps } from '../ports.ts'

@@ -1,5 +1,5 @@
 import type { Caller } from '@twofold/operation/caller.ts'
-import type { z } from 'zod'
+import type { z } from 'zod-own'
 import type { Deps } from '../ports.ts'
 import { textOfDetails } from './details.ts'
 import type { RememberKind } from './input.ts'

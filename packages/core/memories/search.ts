@@ -1,5 +1,5 @@
 import { maxStalenessMs } from '@twofold/operation/staleness.ts'
-import * as z from 'zod'
+import * as z from 'zod-own'
 import { Name, Namespace, NamespacePrefix } from '../namespaces/namespace.ts'
 import { Kind, MemoryType, Moment, onePlace } from './fields.ts'
 import { BoundedFilter } from './filter.ts'

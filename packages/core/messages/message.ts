@@ -1,4 +1,4 @@
-import * as z from 'zod'
+import * as z from 'zod-own'
 import { Content, Id, Moment, makesMemory, place } from '../memories/fields.ts'
 import { Memory, Receipt } from '../memories/memory.ts'
 

@@ -1,4 +1,4 @@
-import * as z from 'zod'
+import * as z from 'zod-own'
 import type { Range } from '../ports.ts'
 
 export const ROOTS = ['temp', 'session', 'user', 'app', 'project'] as const

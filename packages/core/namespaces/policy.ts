@@ -1,5 +1,5 @@
 import type { Caller } from '@twofold/operation/caller.ts'
-import * as z from 'zod'
+import * as z from 'zod-own'
 import { afterWriting, Replay } from '../failures.ts'
 import { claim } from '../idempotency.ts'
 import type { Written } from '../memories/remember.ts'

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { Caller } from '@twofold/operation/caller.ts'
 import { Refusal } from '@twofold/operation/refusal.ts'
-import type { z } from 'zod'
+import type { z } from 'zod-own'
 import { normalize } from '../entities/mentions.ts'
 import { type AnswerRow, selectAnswers } from '../memories/answer.ts'
 import { detailsOf } from '../memories/details.ts'

@@ -1,6 +1,6 @@
 import type { Caller } from '@twofold/operation/caller.ts'
 import { dotted } from '@twofold/operation/json.ts'
-import * as z from 'zod'
+import * as z from 'zod-own'
 import { Id } from '../memories/fields.ts'
 import type { Written } from '../memories/remember.ts'
 import type { Deps } from '../ports.ts'

@@ -1,5 +1,5 @@
 import type { Caller } from '@twofold/operation/caller.ts'
-import * as z from 'zod'
+import * as z from 'zod-own'
 import { introduce } from '../keys/introduce.ts'
 import { MemoryId, Moment } from '../memories/fields.ts'
 import { inside } from '../namespaces/inside.sql.ts'

@@ -1,6 +1,6 @@
 import type { Caller } from '@twofold/operation/caller.ts'
 import { Refusal } from '@twofold/operation/refusal.ts'
-import * as z from 'zod'
+import * as z from 'zod-own'
 import type { Deps } from '../ports.ts'
 import { type Statement, sql } from '../sql.ts'
 import { called } from './session.ts'

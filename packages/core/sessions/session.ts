@@ -1,5 +1,5 @@
 import { Refusal } from '@twofold/operation/refusal.ts'
-import * as z from 'zod'
+import * as z from 'zod-own'
 import { type Statement, sql } from '../sql.ts'
 
 export const STATUSES = ['created', 'active', 'paused', 'terminated', 'archived'] as const

@@ -1,6 +1,6 @@
 import type { Caller } from '@twofold/operation/caller.ts'
 import { dotted } from '@twofold/operation/json.ts'
-import * as z from 'zod'
+import * as z from 'zod-own'
 import { Replay } from '../failures.ts'
 import { claim } from '../idempotency.ts'
 import { Id } from '../memories/fields.ts'

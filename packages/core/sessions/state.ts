@@ -1,4 +1,4 @@
-import * as z from 'zod'
+import * as z from 'zod-own'
 import { type Statement, sql } from '../sql.ts'
 
 /** Bytes of all that a session, a user or an app has in its state, as JSON. */

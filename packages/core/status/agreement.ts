@@ -1,4 +1,4 @@
-import * as z from 'zod'
+import * as z from 'zod-own'
 import { GraphStoreError } from '../failures.ts'
 import { readGeneration } from '../graph/query.sql.ts'
 import type { Deps, Rows } from '../ports.ts'

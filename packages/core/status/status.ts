@@ -1,5 +1,5 @@
 import type { Caller } from '@twofold/operation/caller.ts'
-import * as z from 'zod'
+import * as z from 'zod-own'
 import { countDrift } from '../consistency/drift.sql.ts'
 import { graphStanding } from '../graph/lag.sql.ts'
 import { parkedRows } from '../graph/parked.sql.ts'

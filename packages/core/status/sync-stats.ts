@@ -1,5 +1,5 @@
 import type { Caller } from '@twofold/operation/caller.ts'
-import * as z from 'zod'
+import * as z from 'zod-own'
 import { countDrift } from '../consistency/drift.sql.ts'
 import { lastRun } from '../consistency/run.sql.ts'
 import type { Deps } from '../ports.ts'

@@ -1,5 +1,5 @@
 import { Refusal } from '@twofold/operation/refusal.ts'
-import * as z from 'zod'
+import * as z from 'zod-own'
 import { hashOf } from '../keys/keys.ts'
 import type { Deps } from '../ports.ts'
 import { sql } from '../sql.ts'

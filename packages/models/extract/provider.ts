@@ -1,6 +1,6 @@
 import { ENTITY_TYPES, type EntityName, EntityType } from '@twofold/core/entities/entity.ts'
 import type { ExtractedEntity, ExtractedRelation, Extractor } from '@twofold/core/ports.ts'
-import * as z from 'zod'
+import * as z from 'zod-own'
 import { openProvider, type ProviderOptions, readModel } from '../provider.ts'
 import { asked } from '../structured.ts'
 

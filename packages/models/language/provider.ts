@@ -1,5 +1,5 @@
 import type { LanguageModel, NumberedText } from '@twofold/core/ports.ts'
-import * as z from 'zod'
+import * as z from 'zod-own'
 import { openProvider, type ProviderOptions, readModel } from '../provider.ts'
 import { asked } from '../structured.ts'
 
