@@ -24,14 +24,19 @@ const MOST_LAYER_MS = 1
 const ratio = ({ empty }: Measured, each: Cold, what: 'init' | 'cpu' | 'answered') => each[what].p50 / empty[what].p50
 const added = ({ warm: { empty, layer } }: Measured) => layer.p50 - empty.p50
 
-/** What is over its bound, each as one line. */
+/** What a start takes, as it is said of one that takes too much. */
+const STARTS = { init: 'takes', cpu: 'computes' } as const
+
+/** What is over its bound, by time or by CPU, each as one line. */
 export const tooSlow = (measured: Measured): string[] => [
-  ...measured.functions
-    .filter((each) => ratio(measured, each, 'init') > MOST[each.kind])
-    .map(
-      (each) =>
-        `${each.entry} takes ${times(ratio(measured, each, 'init'))} times as long to start as an empty handler, and may ${MOST[each.kind]}`,
-    ),
+  ...(['init', 'cpu'] as const).flatMap((what) =>
+    measured.functions
+      .filter((each) => ratio(measured, each, what) > MOST[each.kind])
+      .map(
+        (each) =>
+          `${each.entry} ${STARTS[what]} ${times(ratio(measured, each, what))} times as long to start as an empty handler, and may ${MOST[each.kind]}`,
+      ),
+  ),
   ...(added(measured) > MOST_LAYER_MS
     ? [`the operation layer adds ${times(added(measured))} ms to an event, and may ${MOST_LAYER_MS}`]
     : []),
@@ -49,10 +54,10 @@ ${date}, ${cpus().length} cores (${cpu?.model ?? 'unknown'}, load average ${load
 Each function is bundled as it is deployed and started under AWS's own runtime client, which asks a server that speaks Lambda's
 Runtime API for its first event. All are started by turns, the empty handler (Hono and nothing else) among them. Init is the time
 from the start of the process until it asks for that event; CPU is what all its threads computed meanwhile, of which the compiler's
-run beside on a second core: a function that has less than one core waits for that. The client of the cache, the SDK of models and,
-where turns alone may be counted, the vocabulary of tokens are loaded by the first event that needs them, so beside the init stands
-all that was computed until the first event was answered, with a database and a model there and Redis and Neo4j refusing.
-Milliseconds are p50 / p95 of ${empty.init.n} starts, times those of the empty handler's p50.
+run beside on a second core: a function that has less than one core waits for that. The bound is held against both. The client of
+the cache, the SDK of models and, where turns alone may be counted, the vocabulary of tokens are loaded by the first event that
+needs them, so beside the init stands all that was computed until the first event was answered, with a database and a model there
+and Redis and Neo4j refusing. Milliseconds are p50 / p95 of ${empty.init.n} starts, times those of the empty handler's p50.
 
 ${table(
   ['function', 'stands on', 'kB', 'loaded at the start', 'init', 'times', 'bound', 'CPU', 'times', 'with its first answer', 'times'],
