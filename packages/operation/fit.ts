@@ -1,4 +1,3 @@
-import { promisify } from 'node:util'
 import type { Reply } from './problem.ts'
 import { Refusal } from './refusal.ts'
 
@@ -13,8 +12,8 @@ export async function fit(reply: Reply, asked: Headers): Promise<Reply> {
   const { body, headers } = reply
   if (typeof body !== 'string' || handed(body) <= MOST_BYTES) return reply
   if (!takesGzip(asked.get('accept-encoding'))) throw tooLarge('With "Accept-Encoding: gzip" it may not be.')
-  // Loading it is a tenth of what a function's start costs, and hardly any answer is so large.
-  const { gzip } = await import('node:zlib')
+  // Loading these is a tenth of what a function's start costs, and hardly any answer is so large.
+  const [{ gzip }, { promisify }] = await Promise.all([import('node:zlib'), import('node:util')])
   const bytes = await promisify(gzip)(body)
   if (base64(bytes.length) > MOST_BYTES) throw tooLarge('Ask for fewer things at once.')
   return { ...reply, body: bytes, headers: { ...headers, 'content-encoding': 'gzip', vary: 'Accept-Encoding' } }

@@ -1,5 +1,5 @@
 import { globSync, readFileSync } from 'node:fs'
-import { join, parse } from 'node:path'
+import { join, parse, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type BuildOptions, build, type Metafile } from 'esbuild'
 import { BUNDLING } from '../../stacks/bundling.ts'
@@ -41,6 +41,7 @@ export interface Bundle {
   /** Every file that is in it, from the root, with the bytes that are left of it; and of these the ones that are loaded with the first. */
   inputs: ReadonlyMap<string, number>
   startedWith: ReadonlyMap<string, number>
+  source: string
   metafile: Metafile
 }
 
@@ -53,7 +54,7 @@ export async function bundle(entry: string, folder: string): Promise<string> {
 
 /** What the bundles of these entries consist of, each by itself. Made at once and in one piece, which holds the same and is done in a tenth of the time. */
 export async function bundles(entries: readonly string[]): Promise<Bundle[]> {
-  const { metafile } = await build({
+  const { metafile, outputFiles } = await build({
     ...LIKE_SST,
     metafile: true,
     entryPoints: [...entries],
@@ -61,13 +62,14 @@ export async function bundles(entries: readonly string[]): Promise<Bundle[]> {
     outdir: join(root, 'never-written'),
     write: false,
   })
-  return Object.values(metafile.outputs)
-    .flatMap(({ entryPoint: entry, bytes, inputs: left }) => {
+  const sources = new Map(outputFiles.map(({ path, text }) => [relative(root, path), text]))
+  return Object.entries(metafile.outputs)
+    .flatMap(([file, { entryPoint: entry, bytes, inputs: left }]) => {
       if (entry === undefined) return []
       const inputs = new Map(Object.entries(left).map(([file, { bytesInOutput }]) => [file, bytesInOutput]))
       const loaded = loadedWith(entry, metafile)
       const startedWith = new Map([...inputs].filter(([file]) => loaded.has(file)))
-      return [{ entry, bytes, started: sum(startedWith), inputs, startedWith, metafile }]
+      return [{ entry, bytes, started: sum(startedWith), inputs, startedWith, source: sources.get(file) as string, metafile }]
     })
     .sort((a, b) => (a.entry < b.entry ? -1 : 1))
 }

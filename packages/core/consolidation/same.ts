@@ -10,11 +10,17 @@
  * is 10² made 102, as NFKC would.
  */
 export function plain(text: string): string {
-  const even = evenly(text).toLowerCase().replace(/[“”„]/g, '"').replace(/\s+/g, ' ').trim()
-  return even.replace(/[\s.!…。]+$/u, '') || even
+  const even = evenly(text).toLowerCase().replace(CURLY, '"').replace(/\s+/g, ' ').trim()
+  return even.replace(/[\s.!\u2026\u3002]+$/u, '') || even
 }
 
-const evenly = (text: string): string => text.normalize('NFC').replace(/[‘’ʼ]/g, "'")
+/** “, ” and „. */
+const CURLY = /[\u201C-\u201E]/g
+
+/** ‘, ’ and ʼ. */
+const APOSTROPHE = /[\u2018\u2019\u02BC]/g
+
+const evenly = (text: string): string => text.normalize('NFC').replace(APOSTROPHE, "'")
 
 /**
  * `same`: the same text but for how it is written. `alike`: the same words in the same order but for such as carry
@@ -51,7 +57,7 @@ const ONE = new Map([
 
 /** Words, numbers with what belongs to them, and signs that count: `€`, `+`, `?`, emoji. */
 const WORD =
-  /\p{L}[\p{L}\p{M}\p{N}]*|(?:(?<![\p{L}\p{N}])[-−])?\p{N}+(?:[.,:/-]\p{N}+)*[\p{L}\p{M}]*|[\p{S}\p{Extended_Pictographic}?#%&@*]/gu
+  /\p{L}[\p{L}\p{M}\p{N}]*|(?:(?<![\p{L}\p{N}])[-\u2212])?\p{N}+(?:[.,:/-]\p{N}+)*[\p{L}\p{M}]*|[\p{S}\p{Extended_Pictographic}?#%&@*]/gu
 
 /** The words that carry something, in their order, each in one spelling. */
 function gist(text: string): string[] {

@@ -84,8 +84,8 @@ function pathOf(title: string, headings: readonly string[]): string {
   return [...(headings[0]?.toLowerCase() === whole.toLowerCase() ? [] : [whole]), ...headings].join(' › ')
 }
 
-/** A sentence with the space behind it, or what is left when none ends. */
-const SENTENCE = /[.!?…]["'”’)\]]*\s+|[。！？]["'”’）」』]*\s*|\n/g
+/** A sentence with the space behind it, or what is left when none ends: `.!?…` and what closes after it, or `。！？` where no space follows. */
+const SENTENCE = /[.!?\u2026]["'\u201D\u2019)\]]*\s+|[\u3002\uFF01\uFF1F]["'\u201D\u2019\uFF09\u300D\u300F]*\s*|\n/g
 
 /** A block whole, or its lines (of code) or sentences when it is longer than a chunk may be; and of those that are still too long, parts. */
 function* piecesOf(block: string, code: boolean): Generator<string> {

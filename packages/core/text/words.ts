@@ -29,6 +29,8 @@ const ACCENTS = /[\p{sc=Inherited}\u{591}-\u{5C7}]/gv
 const INVISIBLE = /[\u{AD}\u{200B}\u{200C}\u{200E}\u{200F}\u{202A}-\u{202E}\u{2060}-\u{2069}\u{FEFF}]|(?<=\p{L}\p{M}*)\u{200D}/gv
 /** Unicode's own limit for a safe stream; sorting a run of 100,000 accents takes the normaliser two seconds. */
 const ACCENT_RUN = /(\p{M}{30})\p{M}+/gu
+/** ’ and ʼ. */
+const APOSTROPHE = /[\u2019\u02BC]/g
 const CLITIC = /'(?:s|ll|re|ve|d|m)(?![\p{L}\p{N}])/giu
 
 /** Function words that every English text has: they rank nothing and cost the longest posting lists. */
@@ -69,7 +71,7 @@ export function queryTerms(query: string): number[] {
 export const withoutAccents = (text: string): string => text.normalize('NFD').replace(ACCENTS, '').normalize('NFC')
 
 function* words(text: string): Generator<string> {
-  const plain = text.replace(ACCENT_RUN, '$1').normalize('NFKC').replace(/[’ʼ]/g, "'").replace(INVISIBLE, '').replace(CLITIC, '')
+  const plain = text.replace(ACCENT_RUN, '$1').normalize('NFKC').replace(APOSTROPHE, "'").replace(INVISIBLE, '').replace(CLITIC, '')
   pattern ??= new RegExp(TOKEN, 'gv')
   for (const { groups, 0: found } of plain.matchAll(pattern)) {
     if (groups?.dense) yield* pairs(found)
