@@ -2,6 +2,7 @@ import { needs as mcpNeeds } from '@twofold/functions/mcp.ts'
 import { operations } from '@twofold/functions/operations.ts'
 import { SCRIPT } from '@twofold/functions/system/reference.ts'
 import type { Need } from '@twofold/functions/variables.ts'
+import type { AnyOperation } from '@twofold/operation/operation.ts'
 import { functionOf, resourceOf } from './function.ts'
 import type { Reach } from './reach.ts'
 
@@ -30,7 +31,21 @@ export function makeApi(reach: Reach): sst.aws.ApiGatewayV2 {
   route(api, 'get', SCRIPT.path, makeScript())
   const other = new sst.aws.Function('Else', functionOf({ entry: 'functions/else', needs: [], timeoutMs: GRACE_MS }, reach))
   api.route('$default', other.arn)
+  for (const { method, path } of hidden()) route(api, method, path, other)
   return api
+}
+
+/**
+ * Methods that a path does not take and a path with a parameter in its place does. The gateway looks for method and path at
+ * once, so it would take `GET /v1/memories/search` for the reading of a memory of that id, which one machine refuses.
+ */
+function hidden(): Pick<AnyOperation<never>, 'method' | 'path'>[] {
+  const standsFor = (pattern: string, path: string) =>
+    pattern !== path && new RegExp(`^${pattern.replaceAll(/\{\w+\}/g, '[^/]+')}$`).test(path)
+  return [...Map.groupBy(operations, ({ path }) => path)].flatMap(([path, here]) => {
+    const others = operations.filter((other) => standsFor(other.path, path)).map(({ method }) => method)
+    return [...new Set(others)].filter((method) => !here.some((one) => one.method === method)).map((method) => ({ method, path }))
+  })
 }
 
 /** Whoever answers GET answers HEAD. */

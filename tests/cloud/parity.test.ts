@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { raw } from '@twofold/core/sql.ts'
 import { handler as somethingElse } from '@twofold/functions/else.ts'
+import { operations } from '@twofold/functions/operations.ts'
 import { sqs } from '@twofold/functions/queues/sqs.ts'
 import { handler as reference, SCRIPT } from '@twofold/functions/system/reference.ts'
 import { apiOf } from '@twofold/local/http/api.ts'
@@ -14,6 +15,8 @@ import { TOLD } from './deployed.ts'
 import { functionsOf, made, routesOf } from './made.ts'
 
 const cloud = inject('prod')
+const routes = routesOf(cloud)
+const ELSE = 'functions/else.handler'
 let home: Awaited<ReturnType<typeof makeHome>>
 let service: Process
 beforeAll(async () => {
@@ -38,23 +41,46 @@ async function until<T>(ask: () => Promise<T>, enough: (answer: T) => boolean): 
 
 test('one machine answers the routes of the cloud and no other', () => {
   const silent = { info() {}, warn() {}, error() {} }
-  const { routes } = apiOf({ deps: () => Promise.reject(new Error('nobody asks')), asRefusal: () => null, log: silent })
-  const here = routes.filter(({ method }) => method !== 'ALL').map(({ method, path }) => `${method} ${path.replaceAll(/:(\w+)/g, '{$1}')}`)
+  const { routes: served } = apiOf({ deps: () => Promise.reject(new Error('nobody asks')), asRefusal: () => null, log: silent })
+  const here = served.filter(({ method }) => method !== 'ALL').map(({ method, path }) => `${method} ${path.replaceAll(/:(\w+)/g, '{$1}')}`)
   // Where a GET is answered a HEAD is; what is no POST is refused at /mcp.
-  const there = [...routesOf(cloud).keys()]
-    .filter((route) => !route.startsWith('HEAD ') && route !== '$default')
-    .map((route) => route.replace('ANY /mcp', 'POST /mcp'))
+  const there = [...routes]
+    .filter(([route, { handler }]) => !route.startsWith('HEAD ') && handler !== ELSE)
+    .map(([route]) => route.replace('ANY /mcp', 'POST /mcp'))
   expect(here.toSorted()).toEqual(there.toSorted())
+})
+
+/**
+ * What the gateway chooses: of the routes of this method whose path is met the most literal one, else the default
+ * (docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-routes.html).
+ */
+function chosen(method: string, path: string): string {
+  const literal = (route: string) => route.replaceAll(/\{\w+\}/g, '\u{10ffff}')
+  const [best] = [...routes.keys()]
+    .filter((route) => new RegExp(`^${route.replaceAll(/\{\w+\}/g, '[^/]+').replace('ANY ', '\\w+ ')}$`).test(`${method} ${path}`))
+    .sort((a, b) => (literal(a) < literal(b) ? -1 : 1))
+  return routes.get(best ?? '$default')?.handler ?? 'nobody'
+}
+
+test('a path that stands in the place of an id is asked by the same methods on both', () => {
+  const taken = operations.map(({ method, path }) => `${method.toUpperCase()} ${path}`)
+  const paths = new Set(operations.map(({ path }) => path).filter((path) => !path.includes('{')))
+  const asked = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'].flatMap((method) => [...paths].map((path) => ({ method, path })))
+  const refused = asked.filter(({ method, path }) => chosen(method, path) === ELSE)
+  expect(refused).toEqual(asked.filter(({ method, path }) => !taken.includes(`${method.replace('HEAD', 'GET')} ${path}`)))
+  expect(chosen('DELETE', '/v1/memories/0192')).toBe('functions/memories/delete.handler')
 })
 
 test.each([
   ['DELETE', '/v1/memories/search'],
+  ['DELETE', '/v1/conversations/cleanup'],
   ['PUT', '/v1/sessions/one'],
   ['OPTIONS', '/v1/memories'],
   ['GET', '/v1/nowhere'],
   ['POST', '/'],
 ])('what is no route is refused on both in the same words: %s %s', async (method, path) => {
   for (const name of ['DATABASE_URL', 'EMBEDDING_MODEL', 'LANGUAGE_MODEL'] as const) vi.stubEnv(name, TOLD[name])
+  expect(chosen(method, path)).toBe(ELSE)
   const here = await fetch(service.url + path, { method })
   const event = { version: '2.0', rawPath: path, rawQueryString: '', headers: {}, requestContext: { http: { method } } }
   const there = (await somethingElse(event as unknown as APIGatewayProxyEventV2)) as {
