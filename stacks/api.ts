@@ -2,7 +2,6 @@ import { needs as mcpNeeds } from '@twofold/functions/mcp.ts'
 import { operations } from '@twofold/functions/operations.ts'
 import { SCRIPT } from '@twofold/functions/system/reference.ts'
 import type { Need } from '@twofold/functions/variables.ts'
-import type { AnyOperation } from '@twofold/operation/operation.ts'
 import { functionOf, resourceOf } from './function.ts'
 import type { Reach } from './reach.ts'
 
@@ -39,7 +38,7 @@ export function makeApi(reach: Reach): sst.aws.ApiGatewayV2 {
  * Methods that a path does not take and a path with a parameter in its place does. The gateway looks for method and path at
  * once, so it would take `GET /v1/memories/search` for the reading of a memory of that id, which one machine refuses.
  */
-function hidden(): Pick<AnyOperation<never>, 'method' | 'path'>[] {
+function hidden(): Pick<(typeof operations)[number], 'method' | 'path'>[] {
   const standsFor = (pattern: string, path: string) =>
     pattern !== path && new RegExp(`^${pattern.replaceAll(/\{\w+\}/g, '[^/]+')}$`).test(path)
   return [...Map.groupBy(operations, ({ path }) => path)].flatMap(([path, here]) => {
