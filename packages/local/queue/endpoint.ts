@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { Endpoint, WireAnswer, WireRequest } from '../http/listen.ts'
+import { reasonOf } from '../reason.ts'
 import { sameSecret } from '../secret.ts'
 import type { Attributes, Message, QueueSettings, QueueTable, Sent } from './table.ts'
 
@@ -147,16 +148,14 @@ export function queueEndpoint(options: { table: QueueTable; queues: Record<strin
 
   return {
     maxBodyBytes: 2 * MAX_BYTES,
-    tooLarge: () => answer(400, { __type: 'com.amazonaws.sqs#BatchRequestTooLong', message: 'The request is too large.' }),
+    tooLarge: () => failed(400, 'BatchRequestTooLong', 'The request is too large.'),
     async handle(request) {
       try {
         return answer(200, await handle(request))
       } catch (error) {
+        if (isAway(error)) return failed(503, 'ServiceUnavailable', `the database cannot be reached: ${reasonOf(error)}`)
         if (!(error instanceof SqsError)) throw error
-        return answer(error.type === 'InvalidClientTokenId' ? 403 : 400, {
-          __type: `com.amazonaws.sqs#${error.type}`,
-          message: error.message,
-        })
+        return failed(error.type === 'InvalidClientTokenId' ? 403 : 400, error.type, error.message)
       }
     },
     close() {
@@ -174,6 +173,13 @@ const answer = (status: number, body: object): WireAnswer => ({
   headers: { 'content-type': 'application/x-amz-json-1.0' },
   body: JSON.stringify(body),
 })
+
+const failed = (status: number, type: string, message: string) => answer(status, { __type: `com.amazonaws.sqs#${type}`, message })
+
+/** That the database is away or out of order, and not that a statement is wrong. */
+const isAway = (error: unknown): boolean =>
+  error instanceof Error &&
+  (/^(08|53|57P|ECONN)/.test((error as { code?: string }).code ?? '') || error.message.startsWith('Connection terminated'))
 
 function parse(bytes: Buffer): Body {
   try {

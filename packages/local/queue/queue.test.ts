@@ -106,6 +106,26 @@ describe('the endpoint', () => {
       '403',
     )
   })
+
+  test('a database that is away is an unavailable queue, and what is wrong with a statement is told with where it was', async () => {
+    const errors = [
+      Object.assign(new Error('timeout exceeded'), { severity: 'FATAL', code: '08001' }),
+      new Error('Connection terminated unexpectedly'),
+      Object.assign(new Error('no such column'), { severity: 'ERROR', code: '42703' }),
+    ]
+    const receive = () => Promise.reject(errors.shift())
+    const queues = { work: { visibilityMs: 1_000 } }
+    const logged: string[] = []
+    const endpoint = queueEndpoint({ table: { ...table, receive }, queues, accessKeyId: 'local-key' })
+    const broken = await listen({ queue: endpoint, '': endpoint }, { log: (line) => void logged.push(line) })
+    const ask = () => sqs(at(broken, 'work'))('ReceiveMessage', {}, signal)
+    await expect(ask()).rejects.toThrow(/answered with 503: .*ServiceUnavailable.*the database cannot be reached: timeout exceeded/)
+    await expect(ask()).rejects.toThrow(/answered with 503: .*Connection terminated unexpectedly/)
+    expect(logged).toEqual([])
+    await expect(ask()).rejects.toThrow('answered with 500: internal error')
+    expect(logged).toEqual([expect.stringMatching(/no such column\n +at /)])
+    await broken.close()
+  })
 })
 
 describe('the sender', () => {

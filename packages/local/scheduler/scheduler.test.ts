@@ -87,6 +87,31 @@ test('a run that throws is logged and the next goes on', async () => {
   expect(logged).toEqual([expect.stringContaining('schedule fragile: Error: first run broke')])
 })
 
+test('a database that is away is told of once each time, however many schedules meet it, and all go on when it is back', async () => {
+  const logged: string[] = []
+  const runs = { first: 0, second: 0, third: 0 }
+  const met = { first: 0, second: 0, third: 0 }
+  let away = false
+  const sql: typeof database.sql = async (query, params = []) => {
+    if (!away) return database.sql(query, params)
+    met[params[0] as keyof typeof met]++
+    throw new Error('no connection')
+  }
+  // A run that could not free its lease holds it to its end.
+  const made = await openScheduler({ sql, leaseMs: 100, log: (message) => void logged.push(message) })
+  open.push(made)
+  for (const name of ['first', 'second', 'third'] as const) made.every(name, 10, async () => void runs[name]++)
+  for (const times of [1, 2]) {
+    away = true
+    Object.assign(met, { first: 0, second: 0, third: 0 })
+    await expect.poll(() => Math.min(...Object.values(met)), { timeout: 20_000 }).toBeGreaterThan(2)
+    expect(logged).toEqual(Array(times).fill('schedules cannot reach their leases: no connection'))
+    away = false
+    Object.assign(runs, { first: 0, second: 0, third: 0 })
+    await expect.poll(() => Math.min(...Object.values(runs)), { timeout: 20_000 }).toBeGreaterThan(1)
+  }
+})
+
 test('a running one is told when all is to stop', async () => {
   const made = await scheduler()
   const entered = Promise.withResolvers<void>()

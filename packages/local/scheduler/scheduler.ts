@@ -51,6 +51,8 @@ export async function openScheduler({ sql, leaseMs = 30_000, log }: SchedulerOpt
   const holder = `${hostname()}:${process.pid}:${randomUUID()}`
   const stopping = new AbortController()
   const loops: Promise<void>[] = []
+  // The database is the same for all: it is told once, however long it lasts and however many meet it.
+  let away = false
 
   async function held(name: string, run: (stop: AbortSignal) => Promise<unknown>): Promise<void> {
     const renewal = setInterval(() => sql(RENEW, [name, holder, leaseMs]).catch(() => undefined), leaseMs / 3)
@@ -65,19 +67,16 @@ export async function openScheduler({ sql, leaseMs = 30_000, log }: SchedulerOpt
   }
 
   async function loop(name: string, ms: number, run: (stop: AbortSignal) => Promise<unknown>): Promise<void> {
-    // Told once, however long it lasts.
-    let trouble = ''
     while (!stopping.signal.aborted) {
       let wait = ms
       try {
         const taken = await sql(TAKE, [name, holder, leaseMs, ms])
         if (taken.length > 0) await held(name, run)
         wait = Number((await sql(WAIT, [name]))[0]?.ms ?? ms)
-        trouble = ''
+        away = false
       } catch (error) {
-        const reason = reasonOf(error)
-        if (reason !== trouble) log(`schedule ${name} cannot reach its lease: ${reason}`)
-        trouble = reason
+        if (!away) log(`schedules cannot reach their leases: ${reasonOf(error)}`)
+        away = true
       }
       // Never less than 5 ms, as the clocks of the database and this process may round differently.
       await sleep(Math.max(5, Math.min(wait, ms, LONGEST_WAIT_MS)), undefined, { signal: stopping.signal }).catch(() => undefined)
