@@ -28,6 +28,17 @@ export interface Ended {
   stderr: string
 }
 
+/** What a busy machine makes it say: that something took too long, which it does again. */
+const SLOW = [
+  /"event":"queue\.nudge_lost"/,
+  /^schedules cannot reach their leases: timeout exceeded/,
+  /^queue \S+: .* 503: .*timeout exceeded/,
+]
+
+/** What it said on standard error beside that. */
+export const troubles = ({ stderr }: Ended): string[] =>
+  stderr.split('\n').filter((line) => line && !SLOW.some((words) => words.test(line)))
+
 /** The real service, started as a user starts it. */
 export interface Process {
   url: string

@@ -5,7 +5,7 @@ import { readEnv } from '@twofold/functions/env.ts'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { type Answer, all, type Client, caughtUp, client, eventually } from '../client.ts'
 import { bothSides, type Scene } from '../faults/real/stores.ts'
-import { joinOf, KEY, type Process, start } from '../process.ts'
+import { joinOf, KEY, type Process, start, troubles } from '../process.ts'
 import { random, vectorOf } from '../random.ts'
 import { openParts, type Parts } from './parts.ts'
 
@@ -39,7 +39,7 @@ beforeAll(async () => {
 afterAll(async () => {
   const ended = await Promise.all((processes ?? []).map((each) => each.end('SIGTERM')))
   await parts.close()
-  expect(ended.map(({ code, stderr }) => [code, stderr])).toEqual(ended.map(() => [0, '']))
+  expect(ended.map((each) => [each.code, troubles(each)])).toEqual(ended.map(() => [0, []]))
 })
 
 /** What one writer knows of its memories, from what was acknowledged. */
