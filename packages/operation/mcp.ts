@@ -8,7 +8,7 @@ import {
 } from '@modelcontextprotocol/server'
 import * as z from 'zod-own'
 import type { Caller } from './caller.ts'
-import type { Endpoint } from './http.ts'
+import { type Endpoint, once } from './http.ts'
 import { parseJson, storable } from './json.ts'
 import { listResources, type Resource, readResource, templatesOf } from './mcp/resources.ts'
 import { placed, type Tool, toolsOf } from './mcp/tools.ts'
@@ -54,9 +54,15 @@ const RETRY_MS = 60_000
 
 /**
  * The operations as MCP tools, over Streamable HTTP without sessions: each request carries the key and is answered as a
- * whole, so any process can answer any of them. Clients of 2025 and of 2026 are both served.
+ * whole, so any process can answer any of them. Clients of 2025 and of 2026 are both served. The tools are laid out by the
+ * first request, which takes twenty times as long as all routes, and not every process is asked for them.
  */
 export function mcp<D>(offer: Offer<D>, around: Surroundings<D>): Endpoint {
+  const endpoint = once(() => laidOut(offer, around))
+  return async (request) => (await endpoint())(request)
+}
+
+function laidOut<D>(offer: Offer<D>, around: Surroundings<D>): Endpoint {
   const tools = toolsOf(offer.operations)
   const connect = connecting(offer, [...tools.keys()])
   const serverFor = (exchange: Exchange) => serverOf(offer, tools, around, exchange)
