@@ -69,11 +69,13 @@ export async function openScheduler({ sql, leaseMs = 30_000, log }: SchedulerOpt
   async function loop(name: string, ms: number, run: (stop: AbortSignal) => Promise<unknown>): Promise<void> {
     while (!stopping.signal.aborted) {
       let wait = ms
+      // What was asked before it went may still be answered, and says nothing of now.
+      const toldBefore = away
       try {
         const taken = await sql(TAKE, [name, holder, leaseMs, ms])
         if (taken.length > 0) await held(name, run)
         wait = Number((await sql(WAIT, [name]))[0]?.ms ?? ms)
-        away = false
+        if (toldBefore) away = false
       } catch (error) {
         if (!away) log(`schedules cannot reach their leases: ${reasonOf(error)}`)
         away = true
