@@ -30,7 +30,7 @@ export interface Ended {
 
 /** What a busy machine makes it say: that something took too long, which it does again. */
 const SLOW = [
-  /"event":"queue\.nudge_lost"/,
+  /"event":"queue\.nudge_lost".*timeout/,
   /^schedules cannot reach their leases: timeout exceeded/,
   /^queue \S+: .* 503: .*timeout exceeded/,
 ]
